@@ -1,0 +1,233 @@
+//! [`Blob`], the byte string of the crate.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::ops::Deref;
+use std::sync::Arc;
+
+/// How many bytes a [`Blob`] holds without an allocation.
+pub(crate) const INLINE: usize = 22;
+
+/// An immutable byte string: 24 bytes, up to 22 bytes inline, longer ones shared by reference count.
+///
+/// Reading a small value never allocates, and reading or cloning a large one never copies. It dereferences to
+/// `[u8]`, so every method of slices works on it.
+///
+/// # Examples
+///
+/// ```
+/// use redmoon::Blob;
+///
+/// let blob = Blob::from("hello");
+/// assert_eq!(blob, "hello");
+/// assert_eq!(&blob[1..3], b"el");
+/// assert_eq!(blob.to_string(), "hello");
+/// ```
+#[derive(Clone)]
+pub struct Blob(Repr);
+
+#[derive(Clone)]
+enum Repr {
+    Inline { len: u8, bytes: [u8; INLINE] },
+    Shared(Arc<Vec<u8>>),
+}
+
+impl Blob {
+    /// The empty byte string.
+    #[must_use]
+    pub const fn new() -> Blob {
+        Blob(Repr::Inline { len: 0, bytes: [0; INLINE] })
+    }
+
+    /// The bytes.
+    #[must_use]
+    #[inline]
+    pub fn as_bytes(&self) -> &[u8] {
+        match &self.0 {
+            Repr::Inline { len, bytes } => &bytes[..usize::from(*len).min(INLINE)],
+            Repr::Shared(bytes) => bytes,
+        }
+    }
+
+    /// The bytes as text, when they are UTF-8.
+    ///
+    /// # Errors
+    ///
+    /// The position of the first byte that is not UTF-8.
+    pub fn to_str(&self) -> Result<&str, std::str::Utf8Error> {
+        std::str::from_utf8(self)
+    }
+
+    #[inline]
+    pub(crate) fn shared(bytes: Arc<Vec<u8>>) -> Blob {
+        Blob(Repr::Shared(bytes))
+    }
+
+    /// The shared buffer of a long blob, a copy of a short one.
+    pub(crate) fn into_shared(self) -> Arc<Vec<u8>> {
+        match self.0 {
+            Repr::Shared(bytes) => bytes,
+            Repr::Inline { .. } => Arc::new(self.to_vec()),
+        }
+    }
+}
+
+impl Default for Blob {
+    fn default() -> Blob {
+        Blob::new()
+    }
+}
+
+impl Deref for Blob {
+    type Target = [u8];
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        self.as_bytes()
+    }
+}
+
+impl AsRef<[u8]> for Blob {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+impl Borrow<[u8]> for Blob {
+    fn borrow(&self) -> &[u8] {
+        self
+    }
+}
+
+impl From<&[u8]> for Blob {
+    #[inline]
+    fn from(from: &[u8]) -> Blob {
+        if from.len() <= INLINE {
+            let mut bytes = [0; INLINE];
+            bytes[..from.len()].copy_from_slice(from);
+            Blob(Repr::Inline { len: from.len() as u8, bytes })
+        } else {
+            Blob(Repr::Shared(Arc::new(from.to_vec())))
+        }
+    }
+}
+
+impl<const N: usize> From<&[u8; N]> for Blob {
+    fn from(from: &[u8; N]) -> Blob {
+        Blob::from(from.as_slice())
+    }
+}
+
+impl From<&str> for Blob {
+    fn from(from: &str) -> Blob {
+        Blob::from(from.as_bytes())
+    }
+}
+
+impl From<String> for Blob {
+    fn from(from: String) -> Blob {
+        Blob::from(from.into_bytes())
+    }
+}
+
+impl From<Vec<u8>> for Blob {
+    fn from(from: Vec<u8>) -> Blob {
+        if from.len() <= INLINE { Blob::from(from.as_slice()) } else { Blob(Repr::Shared(Arc::new(from))) }
+    }
+}
+
+impl From<Blob> for Vec<u8> {
+    fn from(from: Blob) -> Vec<u8> {
+        match from.0 {
+            Repr::Shared(bytes) => Arc::try_unwrap(bytes).unwrap_or_else(|shared| shared.to_vec()),
+            Repr::Inline { .. } => from.to_vec(),
+        }
+    }
+}
+
+impl TryFrom<Blob> for String {
+    type Error = std::string::FromUtf8Error;
+    fn try_from(from: Blob) -> Result<String, Self::Error> {
+        String::from_utf8(from.into())
+    }
+}
+
+#[cfg(feature = "bytes")]
+impl From<Blob> for bytes::Bytes {
+    fn from(from: Blob) -> bytes::Bytes {
+        match from.0 {
+            Repr::Inline { .. } => bytes::Bytes::copy_from_slice(&from),
+            Repr::Shared(_) => bytes::Bytes::from_owner(from),
+        }
+    }
+}
+
+#[cfg(feature = "bytes")]
+impl From<bytes::Bytes> for Blob {
+    fn from(from: bytes::Bytes) -> Blob {
+        Blob::from(Vec::from(from))
+    }
+}
+
+impl PartialEq for Blob {
+    fn eq(&self, other: &Blob) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for Blob {}
+
+impl PartialOrd for Blob {
+    fn partial_cmp(&self, other: &Blob) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Blob {
+    fn cmp(&self, other: &Blob) -> std::cmp::Ordering {
+        self.as_bytes().cmp(other.as_bytes())
+    }
+}
+
+impl Hash for Blob {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_bytes().hash(state);
+    }
+}
+
+macro_rules! equals {
+    ($($other:ty),*) => {$(
+        impl PartialEq<$other> for Blob {
+            fn eq(&self, other: &$other) -> bool {
+                let other: &[u8] = other.as_ref();
+                self.as_bytes() == other
+            }
+        }
+        impl PartialEq<Blob> for $other {
+            fn eq(&self, other: &Blob) -> bool {
+                other == self
+            }
+        }
+    )*};
+}
+equals!([u8], &[u8], str, &str, String, Vec<u8>);
+
+impl<const N: usize> PartialEq<&[u8; N]> for Blob {
+    fn eq(&self, other: &&[u8; N]) -> bool {
+        self.as_bytes() == other.as_slice()
+    }
+}
+
+/// The bytes as text; what is not UTF-8 becomes the replacement character.
+impl fmt::Display for Blob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&String::from_utf8_lossy(self))
+    }
+}
+
+/// The bytes as a quoted string, with escapes for what is not printable ASCII.
+impl fmt::Debug for Blob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\"", self.escape_ascii())
+    }
+}

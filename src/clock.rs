@@ -1,0 +1,123 @@
+//! Where time comes from: the one place in the crate that reads a clock.
+//!
+//! A store takes its time from a [`Clock`]: [`SystemClock`] in a program, [`ManualClock`] in a test that moves
+//! time by hand. The limits of scripts use [`monotonic_nanos`], which no test can move.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// A source of wall-clock time for a store.
+///
+/// # Examples
+///
+/// ```
+/// use redmoon::{Clock, ManualClock};
+/// use std::time::Duration;
+///
+/// let clock = ManualClock::at_millis(1_000);
+/// clock.advance(Duration::from_secs(2));
+/// assert_eq!(clock.now_micros(), 3_000_000);
+/// ```
+pub trait Clock: Send + Sync + 'static {
+    /// Microseconds since the Unix epoch.
+    fn now_micros(&self) -> i64;
+
+    /// Milliseconds since the Unix epoch, allowed to lag some milliseconds behind [`now_micros`](Clock::now_micros)
+    /// and never to run ahead of it. Access times are taken from here because it may be several times cheaper.
+    fn coarse_millis(&self) -> i64 {
+        self.now_micros().div_euclid(1000)
+    }
+}
+
+/// The system's clock, the default of a store.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now_micros(&self) -> i64 {
+        match now().duration_since(UNIX_EPOCH) {
+            Ok(since) => i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
+            Err(before) => -i64::try_from(before.duration().as_micros()).unwrap_or(i64::MAX),
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn coarse_millis(&self) -> i64 {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
+        time.tv_sec.saturating_mul(1000).saturating_add(time.tv_nsec / 1_000_000)
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
+fn now() -> SystemTime {
+    SystemTime::now()
+}
+
+/// Nanoseconds of a clock that only moves forward; its zero means nothing.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the monotonic clock")]
+pub(crate) fn monotonic_nanos() -> u64 {
+    use std::sync::OnceLock;
+    use std::time::Instant;
+    static START: OnceLock<Instant> = OnceLock::new();
+    let start = START.get_or_init(Instant::now);
+    u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// A clock that stands still until it is moved: keys expire in a test without sleeping.
+///
+/// Clones share the same time.
+///
+/// # Examples
+///
+/// ```
+/// use redmoon::{ManualClock, Store};
+/// use std::time::Duration;
+///
+/// let clock = ManualClock::new();
+/// let store = Store::builder().clock(clock.clone()).build();
+/// store.set("session", "42")?;
+/// store.expire("session", 10)?;
+/// clock.advance(Duration::from_secs(11));
+/// assert_eq!(store.get("session")?, None);
+/// # Ok::<(), redmoon::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct ManualClock {
+    micros: Arc<AtomicI64>,
+}
+
+impl ManualClock {
+    /// A clock that stands at the system's present time.
+    #[must_use]
+    pub fn new() -> ManualClock {
+        let clock = ManualClock::default();
+        clock.micros.store(SystemClock.now_micros(), Ordering::Relaxed);
+        clock
+    }
+
+    /// A clock that stands at this many milliseconds after the Unix epoch.
+    #[must_use]
+    pub fn at_millis(millis: i64) -> ManualClock {
+        let clock = ManualClock::default();
+        clock.set_millis(millis);
+        clock
+    }
+
+    /// Moves time forward.
+    pub fn advance(&self, by: Duration) {
+        let by = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
+        self.micros.fetch_add(by, Ordering::SeqCst);
+    }
+
+    /// Moves time to this many milliseconds after the Unix epoch, also backwards.
+    pub fn set_millis(&self, millis: i64) {
+        self.micros.store(millis.saturating_mul(1000), Ordering::SeqCst);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now_micros(&self) -> i64 {
+        self.micros.load(Ordering::SeqCst)
+    }
+}

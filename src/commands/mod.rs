@@ -1,0 +1,155 @@
+//! Layer 5: the commands. One file a family holds each command's row, its parser, its one operation and its typed
+//! method.
+
+use std::sync::OnceLock;
+
+mod args;
+mod connection;
+mod expiry;
+mod info;
+mod keys;
+mod meta;
+mod scripting;
+pub(crate) mod spec;
+mod strings;
+
+pub(crate) use args::Args;
+pub(crate) use spec::{CommandSpec, Handler, flag};
+
+
+
+pub use strings::{SetCondition, SetOptions, SetOutcome};
+
+/// A row of the table with its number, which is also its place in the statistics.
+#[derive(Clone, Copy)]
+pub(crate) struct Command {
+    pub(crate) id: usize,
+    pub(crate) spec: &'static CommandSpec,
+    /// The name of the container of a subcommand.
+    pub(crate) parent: Option<&'static str>,
+}
+
+impl Command {
+    /// `get`, `object|encoding`: the name as statistics and error texts have it.
+    pub(crate) fn full_name(self) -> String {
+        let name = self.spec.name.to_ascii_lowercase();
+        match self.parent {
+            Some(parent) => format!("{}|{name}", parent.to_ascii_lowercase()),
+            None => name,
+        }
+    }
+}
+
+/// The command table: all rows, found by name.
+pub(crate) struct Table {
+    commands: Vec<Command>,
+    /// Open addressing over the packed names; `u16::MAX` is an empty place.
+    places: Box<[(u128, u16)]>,
+}
+
+const PLACES: usize = 1024;
+const EMPTY: u16 = u16::MAX;
+
+/// The table, made at the first use.
+#[inline]
+pub(crate) fn table() -> &'static Table {
+    static TABLE: OnceLock<Table> = OnceLock::new();
+    TABLE.get_or_init(|| {
+        Table::new(&[
+            strings::COMMANDS,
+            keys::COMMANDS,
+            expiry::COMMANDS,
+            connection::COMMANDS,
+            meta::COMMANDS,
+            info::COMMANDS,
+            scripting::COMMANDS,
+        ])
+    })
+}
+
+/// A name of up to 16 bytes in capitals as one number: comparing names is then comparing numbers.
+#[inline]
+fn pack(name: &[u8]) -> Option<u128> {
+    let mut bytes = [0; 16];
+    bytes.get_mut(..name.len())?.copy_from_slice(name);
+    bytes.make_ascii_uppercase();
+    Some(u128::from_le_bytes(bytes))
+}
+
+#[inline]
+fn place(packed: u128) -> usize {
+    let folded = (packed as u64) ^ ((packed >> 64) as u64).rotate_left(29);
+    (folded.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 54) as usize
+}
+
+impl Table {
+    fn new(families: &[&'static [CommandSpec]]) -> Table {
+        let mut table =
+            Table { commands: Vec::new(), places: vec![(0, EMPTY); PLACES].into_boxed_slice() };
+        for spec in families.iter().flat_map(|family| family.iter()) {
+            let id = table.commands.len();
+            table.commands.push(Command { id, spec, parent: None });
+            if let Some(packed) = pack(spec.name.as_bytes()) {
+                let mut at = place(packed);
+                while table.places[at].1 != EMPTY {
+                    at = (at + 1) % PLACES;
+                }
+                table.places[at] = (packed, id as u16);
+            }
+            for subcommand in spec.subcommands {
+                let id = table.commands.len();
+                table.commands.push(Command { id, spec: subcommand, parent: Some(spec.name) });
+            }
+        }
+        table
+    }
+
+    /// The command or container of this name, in any case.
+    #[inline]
+    pub(crate) fn find(&self, name: &[u8]) -> Option<Command> {
+        let Some(packed) = pack(name) else { return self.find_long(name) };
+        let mut at = place(packed);
+        loop {
+            let (found, id) = self.places[at];
+            if id == EMPTY {
+                return None;
+            }
+            if found == packed {
+                return self.commands.get(usize::from(id)).copied();
+            }
+            at = (at + 1) % PLACES;
+        }
+    }
+
+    #[cold]
+    fn find_long(&self, name: &[u8]) -> Option<Command> {
+        let named = |command: &&Command| {
+            command.parent.is_none() && name.eq_ignore_ascii_case(command.spec.name.as_bytes())
+        };
+        self.commands.iter().find(named).copied()
+    }
+
+    /// The subcommand of a container.
+    pub(crate) fn find_subcommand(&self, container: Command, name: &[u8]) -> Option<Command> {
+        let subcommands = self.commands.get(container.id + 1..)?;
+        let subcommands = subcommands.get(..container.spec.subcommands.len())?;
+        subcommands.iter().find(|command| name.eq_ignore_ascii_case(command.spec.name.as_bytes())).copied()
+    }
+
+    /// The command that arguments call: a subcommand where the name is a container's.
+    ///
+    /// `Ok(Err(container))` is a container without a subcommand of that name.
+    #[inline]
+    pub(crate) fn resolve(&self, args: Args<'_>) -> Option<Result<Command, Command>> {
+        let command = self.find(args.at(0))?;
+        if command.spec.subcommands.is_empty() || args.len() < 2 {
+            return Some(Ok(command));
+        }
+        Some(self.find_subcommand(command, args.at(1)).ok_or(command))
+    }
+
+    /// All rows: each container is followed by its subcommands.
+    pub(crate) fn commands(&self) -> &[Command] {
+        &self.commands
+    }
+}

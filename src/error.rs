@@ -1,0 +1,407 @@
+//! [`Error`], and every error text of the crate.
+//!
+//! A text is the line that a Redis server sends, without the leading dash; its first word is the code. Texts that
+//! Redis does not have (the engine's limits, conversions to Rust types) follow the same form.
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// The crate's result.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong, in words (`Display` is the exact line that Redis would send) and by [kind](Error::kind).
+///
+/// # Examples
+///
+/// ```
+/// use redmoon::{ErrorKind, Store};
+///
+/// let store = Store::new();
+/// store.set("name", "moon")?;
+/// let error = store.incr("name").unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+/// assert_eq!(error.code(), "ERR");
+/// assert_eq!(error.to_string(), "ERR value is not an integer or out of range");
+/// # Ok::<(), redmoon::Error>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", String::from_utf8_lossy(self.as_bytes()))]
+pub struct Error {
+    kind: ErrorKind,
+    text: Text,
+}
+
+/// The broad sort of an [`Error`], for a program that decides by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The key holds a value of another type than the command works on (`WRONGTYPE`).
+    WrongType,
+    /// An argument is malformed or out of its range, or the options contradict each other.
+    InvalidArgument,
+    /// The command has too few or too many arguments.
+    WrongArity,
+    /// No command or subcommand of this name.
+    UnknownCommand,
+    /// A key that must exist does not.
+    NoSuchKey,
+    /// A string would grow past the largest size that the store takes.
+    TooLarge,
+    /// A script does not compile, or its first line is wrong.
+    ScriptCompile,
+    /// A script raised an error.
+    ScriptRuntime,
+    /// No script of this SHA is cached (`NOSCRIPT`).
+    NoScript,
+    /// A script was ended by [`Engine::script_kill`](crate::Engine::script_kill).
+    ScriptKilled,
+    /// A script ran into one of the engine's limits (time, reply size).
+    ScriptLimit,
+    /// A script that ran out of time after it had written holds the keys (`BUSY`).
+    Busy,
+    /// There is no script to kill (`NOTBUSY`).
+    NotBusy,
+    /// The running script has written and so cannot be killed (`UNKILLABLE`).
+    Unkillable,
+    /// The command may not run here: not from a script, not in a read-only script, not in this context.
+    NotAllowed,
+    /// A reply does not fit the Rust type that was asked for.
+    Conversion,
+    /// Any other error, those that a script made itself included.
+    Other,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+enum Text {
+    Fixed(&'static str),
+    Owned(Box<[u8]>),
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Error({:?}, \"{}\")", self.kind, self.as_bytes().escape_ascii())
+    }
+}
+
+impl Error {
+    /// An error of a program's own. By Redis's custom the first word is a code in capitals.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let error = redmoon::Error::new("LIMIT too many requests");
+    /// assert_eq!(error.code(), "LIMIT");
+    /// ```
+    #[must_use]
+    pub fn new(line: impl Into<Vec<u8>>) -> Error {
+        Error::owned(ErrorKind::Other, line)
+    }
+
+    /// The broad sort of the error.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// The first word of the line (`ERR`, `WRONGTYPE`, `NOSCRIPT` …); empty when that word is not UTF-8.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        let line = self.as_bytes();
+        let end = line.iter().position(|&byte| byte == b' ').unwrap_or(line.len());
+        std::str::from_utf8(&line[..end]).unwrap_or("")
+    }
+
+    /// The whole line as bytes, for errors that quote binary data.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        match &self.text {
+            Text::Fixed(text) => text.as_bytes(),
+            Text::Owned(text) => text,
+        }
+    }
+
+    const fn fixed(kind: ErrorKind, text: &'static str) -> Error {
+        Error { kind, text: Text::Fixed(text) }
+    }
+
+    pub(crate) fn owned(kind: ErrorKind, line: impl Into<Vec<u8>>) -> Error {
+        Error { kind, text: Text::Owned(line.into().into_boxed_slice()) }
+    }
+}
+
+/// Texts without a variable part.
+impl Error {
+    pub(crate) const WRONG_TYPE: Error = Error::fixed(
+        ErrorKind::WrongType,
+        "WRONGTYPE Operation against a key holding the wrong kind of value",
+    );
+    pub(crate) const SYNTAX: Error = Error::fixed(ErrorKind::InvalidArgument, "ERR syntax error");
+    pub(crate) const NOT_INTEGER: Error =
+        Error::fixed(ErrorKind::InvalidArgument, "ERR value is not an integer or out of range");
+    pub(crate) const NOT_FLOAT: Error =
+        Error::fixed(ErrorKind::InvalidArgument, "ERR value is not a valid float");
+    pub(crate) const OUT_OF_RANGE: Error =
+        Error::fixed(ErrorKind::InvalidArgument, "ERR value is out of range");
+    pub(crate) const NOT_POSITIVE: Error =
+        Error::fixed(ErrorKind::InvalidArgument, "ERR value is out of range, must be positive");
+    pub(crate) const OVERFLOW: Error =
+        Error::fixed(ErrorKind::InvalidArgument, "ERR increment or decrement would overflow");
+    pub(crate) const DECREMENT_OVERFLOW: Error =
+        Error::fixed(ErrorKind::InvalidArgument, "ERR decrement would overflow");
+    pub(crate) const NAN_OR_INFINITY: Error =
+        Error::fixed(ErrorKind::InvalidArgument, "ERR increment would produce NaN or Infinity");
+    pub(crate) const OFFSET_OUT_OF_RANGE: Error =
+        Error::fixed(ErrorKind::InvalidArgument, "ERR offset is out of range");
+    pub(crate) const STRING_TOO_LARGE: Error = Error::fixed(
+        ErrorKind::TooLarge,
+        "ERR string exceeds maximum allowed size (proto-max-bulk-len)",
+    );
+    pub(crate) const NO_SUCH_KEY: Error = Error::fixed(ErrorKind::NoSuchKey, "ERR no such key");
+    pub(crate) const INVALID_CURSOR: Error =
+        Error::fixed(ErrorKind::InvalidArgument, "ERR invalid cursor");
+    pub(crate) const DB_OUT_OF_RANGE: Error =
+        Error::fixed(ErrorKind::InvalidArgument, "ERR DB index is out of range");
+    pub(crate) const SAME_OBJECT: Error = Error::fixed(
+        ErrorKind::InvalidArgument,
+        "ERR source and destination objects are the same",
+    );
+    pub(crate) const INVALID_DB_INDEX: Error =
+        Error::fixed(ErrorKind::InvalidArgument, "ERR invalid DB index");
+    pub(crate) const INVALID_FIRST_DB: Error =
+        Error::fixed(ErrorKind::InvalidArgument, "ERR invalid first DB index");
+    pub(crate) const INVALID_SECOND_DB: Error =
+        Error::fixed(ErrorKind::InvalidArgument, "ERR invalid second DB index");
+    pub(crate) const NX_WITH_OTHERS: Error = Error::fixed(
+        ErrorKind::InvalidArgument,
+        "ERR NX and XX, GT or LT options at the same time are not compatible",
+    );
+    pub(crate) const GT_WITH_LT: Error = Error::fixed(
+        ErrorKind::InvalidArgument,
+        "ERR GT and LT options at the same time are not compatible",
+    );
+    pub(crate) const LFU_NOT_SELECTED: Error = Error::fixed(
+        ErrorKind::NotAllowed,
+        "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when \
+         switching between policies at runtime LRU and LFU data will take some time to adjust.",
+    );
+    pub(crate) const LCS_IDX_AND_LEN: Error = Error::fixed(
+        ErrorKind::InvalidArgument,
+        "ERR If you want both the length and indexes, please just use IDX.",
+    );
+    pub(crate) const LCS_NOT_STRINGS: Error = Error::fixed(
+        ErrorKind::WrongType,
+        "ERR The specified keys must contain string values",
+    );
+    pub(crate) const LCS_TOO_LONG: Error =
+        Error::fixed(ErrorKind::TooLarge, "ERR String too long for LCS");
+    pub(crate) const LCS_NO_MEMORY: Error = Error::fixed(
+        ErrorKind::TooLarge,
+        "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len",
+    );
+    pub(crate) const NO_KEY_ARGUMENTS: Error = Error::fixed(
+        ErrorKind::InvalidArgument,
+        "ERR The command has no key arguments",
+    );
+    pub(crate) const BAD_COMMAND_NAME: Error =
+        Error::fixed(ErrorKind::InvalidArgument, "ERR Invalid command specified");
+    pub(crate) const BAD_KEY_ARITY: Error = Error::fixed(
+        ErrorKind::InvalidArgument,
+        "ERR Invalid number of arguments specified for command",
+    );
+    pub(crate) const BAD_KEY_ARGUMENTS: Error =
+        Error::fixed(ErrorKind::InvalidArgument, "ERR Invalid arguments specified for command");
+
+    pub(crate) const NO_SCRIPT: Error =
+        Error::fixed(ErrorKind::NoScript, "NOSCRIPT No matching script. Please use EVAL.");
+    pub(crate) const TOO_MANY_KEYS: Error = Error::fixed(
+        ErrorKind::InvalidArgument,
+        "ERR Number of keys can't be greater than number of args",
+    );
+    pub(crate) const NEGATIVE_KEYS: Error =
+        Error::fixed(ErrorKind::InvalidArgument, "ERR Number of keys can't be negative");
+    pub(crate) const BUSY: Error = Error::fixed(
+        ErrorKind::Busy,
+        "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
+    );
+    pub(crate) const NOT_BUSY: Error =
+        Error::fixed(ErrorKind::NotBusy, "NOTBUSY No scripts in execution right now.");
+    pub(crate) const UNKILLABLE: Error = Error::fixed(
+        ErrorKind::Unkillable,
+        "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait \
+         the script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command.",
+    );
+    pub(crate) const SCRIPT_TIMED_OUT: Error =
+        Error::fixed(ErrorKind::ScriptLimit, "BUSY Script exceeded time limit");
+    pub(crate) const SCRIPT_REPLY_TOO_LARGE: Error =
+        Error::fixed(ErrorKind::ScriptLimit, "ERR script output too large");
+    pub(crate) const SCRIPT_FLUSH_OPTION: Error = Error::fixed(
+        ErrorKind::InvalidArgument,
+        "ERR SCRIPT FLUSH only support SYNC|ASYNC option",
+    );
+    pub(crate) const WRITE_SCRIPT_WITH_RO: Error = Error::fixed(
+        ErrorKind::NotAllowed,
+        "ERR Can not execute a script with write flag using *_ro command.",
+    );
+    pub(crate) const LUA_STACK_LIMIT: Error =
+        Error::fixed(ErrorKind::ScriptLimit, "ERR reached lua stack limit");
+    pub(crate) const INVALID_SHEBANG: Error =
+        Error::fixed(ErrorKind::ScriptCompile, "ERR Invalid script shebang");
+    pub(crate) const INVALID_SHEBANG_ENGINE: Error =
+        Error::fixed(ErrorKind::ScriptCompile, "ERR Invalid engine in script shebang");
+
+    // What a script is told when one of its calls cannot run.
+    pub(crate) const CALL_UNKNOWN: Error =
+        Error::fixed(ErrorKind::UnknownCommand, "ERR Unknown Redis command called from script");
+    pub(crate) const CALL_ARITY: Error = Error::fixed(
+        ErrorKind::WrongArity,
+        "ERR Wrong number of args calling Redis command from script",
+    );
+    pub(crate) const CALL_NOSCRIPT: Error =
+        Error::fixed(ErrorKind::NotAllowed, "ERR This Redis command is not allowed from script");
+    pub(crate) const CALL_WRITES: Error = Error::fixed(
+        ErrorKind::NotAllowed,
+        "ERR Write commands are not allowed from read-only scripts.",
+    );
+    pub(crate) const CALL_NO_ARGUMENTS: &'static str =
+        "Please specify at least one argument for this redis lib call";
+    pub(crate) const CALL_ARGUMENT_TYPE: &'static str =
+        "Lua redis lib command arguments must be strings or integers";
+
+    pub(crate) const ENGINE_NEEDED: Error = Error::fixed(
+        ErrorKind::NotAllowed,
+        "ERR this command needs a script engine; run it in a session",
+    );
+    pub(crate) const SESSION_NEEDED: Error = Error::fixed(
+        ErrorKind::NotAllowed,
+        "ERR this command belongs to a conversation; run it in a session",
+    );
+    pub(crate) const NOT_IN_TRANSACTION: Error = Error::fixed(
+        ErrorKind::NotAllowed,
+        "ERR this command is not allowed in a transaction on declared keys",
+    );
+    pub(crate) const INTERNAL: Error = Error::fixed(
+        ErrorKind::Other,
+        "ERR internal error: a command panicked; please report it",
+    );
+}
+
+/// Texts that name what was wrong.
+impl Error {
+    pub(crate) fn wrong_arity(command: &str) -> Error {
+        Error::owned(
+            ErrorKind::WrongArity,
+            format!("ERR wrong number of arguments for '{command}' command"),
+        )
+    }
+
+    /// Redis quotes at most 128 bytes of the name and of the arguments together.
+    pub(crate) fn unknown_command(args: &[&[u8]]) -> Error {
+        const QUOTED: usize = 128;
+        let mut rest = Vec::new();
+        for arg in args.iter().skip(1) {
+            if rest.len() >= QUOTED {
+                break;
+            }
+            let room = QUOTED - rest.len();
+            rest.push(b'\'');
+            rest.extend_from_slice(&c_string(arg)[..c_string(arg).len().min(room)]);
+            rest.extend_from_slice(b"' ");
+        }
+        let name = c_string(args.first().copied().unwrap_or_default());
+        let mut line = b"ERR unknown command '".to_vec();
+        line.extend_from_slice(&name[..name.len().min(QUOTED)]);
+        line.extend_from_slice(b"', with args beginning with: ");
+        line.extend_from_slice(&rest);
+        Error::owned(ErrorKind::UnknownCommand, one_line(line))
+    }
+
+    pub(crate) fn unknown_subcommand(subcommand: &[u8], container: &str) -> Error {
+        let name = c_string(subcommand);
+        let mut line = b"ERR unknown subcommand '".to_vec();
+        line.extend_from_slice(&name[..name.len().min(128)]);
+        line.extend_from_slice(format!("'. Try {} HELP.", container.to_ascii_uppercase()).as_bytes());
+        Error::owned(ErrorKind::UnknownCommand, one_line(line))
+    }
+
+    /// For subcommands that check their own arguments (`COMMAND DOCS`-like containers word it this way).
+    pub(crate) fn unknown_or_arity(subcommand: &[u8], container: &str) -> Error {
+        let name = c_string(subcommand);
+        let mut line = b"ERR unknown subcommand or wrong number of arguments for '".to_vec();
+        line.extend_from_slice(&name[..name.len().min(128)]);
+        line.extend_from_slice(format!("'. Try {} HELP.", container.to_ascii_uppercase()).as_bytes());
+        Error::owned(ErrorKind::UnknownCommand, one_line(line))
+    }
+
+    pub(crate) fn invalid_expire(command: &str) -> Error {
+        Error::owned(
+            ErrorKind::InvalidArgument,
+            format!("ERR invalid expire time in '{command}' command"),
+        )
+    }
+
+    pub(crate) fn unsupported_option(option: &[u8]) -> Error {
+        let mut line = b"ERR Unsupported option ".to_vec();
+        line.extend_from_slice(c_string(option));
+        Error::owned(ErrorKind::InvalidArgument, one_line(line))
+    }
+
+    pub(crate) fn not_in_range(min: i64, max: i64) -> Error {
+        Error::owned(
+            ErrorKind::InvalidArgument,
+            format!("ERR value is out of range, value must between {min} and {max}"),
+        )
+    }
+
+    pub(crate) fn undeclared_key(key: &[u8]) -> Error {
+        let mut line = b"ERR script tried accessing undeclared key, key: ".to_vec();
+        line.extend_from_slice(key);
+        Error::owned(ErrorKind::NotAllowed, one_line(line))
+    }
+
+    pub(crate) fn compile(message: &[u8]) -> Error {
+        let mut line = b"ERR Error compiling script (new function): ".to_vec();
+        line.extend_from_slice(message);
+        Error::owned(ErrorKind::ScriptCompile, one_line(line))
+    }
+
+    pub(crate) fn shebang(what: &str, word: &[u8]) -> Error {
+        let mut line = format!("ERR {what}: ").into_bytes();
+        line.extend_from_slice(word);
+        Error::owned(ErrorKind::ScriptCompile, one_line(line))
+    }
+
+    pub(crate) fn error_in_handler(sha: &str) -> Error {
+        Error::owned(
+            ErrorKind::ScriptRuntime,
+            format!("ERR Error running script {sha}, error in error handling"),
+        )
+    }
+
+    pub(crate) fn conversion(found: &str, wanted: &str) -> Error {
+        Error::owned(
+            ErrorKind::Conversion,
+            format!("ERR the reply is {found}, which does not convert to {wanted}"),
+        )
+    }
+}
+
+/// What C code would see of these bytes: all before the first NUL.
+fn c_string(bytes: &[u8]) -> &[u8] {
+    let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
+    &bytes[..end]
+}
+
+/// An error is one line: CR and LF become spaces.
+pub(crate) fn one_line(mut line: Vec<u8>) -> Vec<u8> {
+    for byte in &mut line {
+        if matches!(byte, b'\r' | b'\n') {
+            *byte = b' ';
+        }
+    }
+    line
+}
+
+/// What `Display` shows of bytes that need not be text.
+pub(crate) fn lossy(bytes: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(bytes)
+}

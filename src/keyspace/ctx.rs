@@ -1,0 +1,442 @@
+//! [`Ctx`]: locked access to keys for the length of one command, and the one door for writes.
+//!
+//! A typed method, a command by name and a script's call each get a `Ctx` over the shards that they need, and every
+//! operation takes one. What outlasts the command (the selected database, the frozen time of a script, the roll-back
+//! records of a transaction) is in the [`Turn`] that the caller lends.
+//!
+//! All changes go through [`Ctx::write`]: it drops a key that is past its time, keeps the old value if a
+//! roll-back may need it, counts the change and marks the turn as having written. The methods that operations call
+//! (`put`, `update`, `delete` …) are thin forms of it.
+
+use std::convert::Infallible;
+
+use super::undo::{Record, Undo};
+use super::{Content, Db, Entry, Shard, Space};
+use crate::error::Result;
+use crate::rng::Rng;
+
+/// A key and its hash, computed once.
+#[derive(Clone, Copy)]
+pub(crate) struct Key<'k> {
+    pub(crate) bytes: &'k [u8],
+    pub(crate) hash: u64,
+}
+
+/// What happened to a key: the name that a keyspace notification has.
+pub(crate) type Event = &'static str;
+
+/// Several shards that the caller holds locked.
+pub(crate) trait Shards {
+    fn shard(&self, index: usize) -> Option<&Shard>;
+    /// `None` also when the shard is held for reading only.
+    fn shard_mut(&mut self, index: usize) -> Option<&mut Shard>;
+}
+
+/// The shards that a [`Ctx`] may touch.
+pub(crate) enum Access<'a> {
+    /// No key at all.
+    None,
+    /// One shard, for reading.
+    Read(usize, &'a Shard),
+    /// One shard.
+    Write(usize, &'a mut Shard),
+    Many(&'a mut dyn Shards),
+}
+
+/// What lasts from one command to the next of a caller, and what lasts for a whole script or transaction.
+#[derive(Default)]
+pub(crate) struct Turn {
+    /// The selected database.
+    pub(crate) db: usize,
+    /// Microseconds since the epoch, once they were read. A caller resets it when its next turn begins.
+    pub(crate) now: Option<i64>,
+    /// Whether anything was changed.
+    pub(crate) wrote: bool,
+    /// Set while the changes may have to be rolled back.
+    pub(crate) undo: Option<Box<Undo>>,
+}
+
+pub(crate) struct Ctx<'a> {
+    pub(crate) space: &'a Space,
+    access: Access<'a>,
+    pub(crate) turn: &'a mut Turn,
+}
+
+impl<'a> Ctx<'a> {
+    #[inline]
+    pub(crate) fn new(space: &'a Space, access: Access<'a>, turn: &'a mut Turn) -> Ctx<'a> {
+        Ctx { space, access, turn }
+    }
+
+    #[inline]
+    pub(crate) fn key<'k>(&self, bytes: &'k [u8]) -> Key<'k> {
+        Key { bytes, hash: self.space.hash(bytes) }
+    }
+
+    /// The time of this turn in microseconds since the epoch: read once, then the same until the turn ends.
+    #[inline]
+    pub(crate) fn now_micros(&mut self) -> i64 {
+        let clock = &self.space.clock;
+        *self.turn.now.get_or_insert_with(|| clock.now_micros())
+    }
+
+    /// The time of this turn in milliseconds since the epoch.
+    #[inline]
+    pub(crate) fn now(&mut self) -> i64 {
+        self.now_micros().div_euclid(1000)
+    }
+
+    /// Which caller's lock covers the shard is decided before an operation starts, by the key positions of the
+    /// command's row, so an operation that reaches another shard is a mistake in that row.
+    #[inline]
+    pub(crate) fn shard(&self, index: usize) -> &Shard {
+        let shard = match &self.access {
+            Access::Read(held, shard) if *held == index => Some(*shard),
+            Access::Write(held, shard) if *held == index => Some(&**shard),
+            Access::Many(shards) => shards.shard(index),
+            _ => None,
+        };
+        shard.unwrap_or_else(|| unreachable!("a command reached shard {index}, which its row does not name"))
+    }
+
+    #[inline]
+    fn shard_mut(&mut self, index: usize) -> &mut Shard {
+        let shard = match &mut self.access {
+            Access::Write(held, shard) if *held == index => Some(&mut **shard),
+            Access::Many(shards) => shards.shard_mut(index),
+            _ => None,
+        };
+        shard.unwrap_or_else(|| unreachable!("a command wrote to shard {index}, which its row does not name"))
+    }
+
+    /// Whether no other thread can look at the shards meanwhile.
+    fn is_alone(&self) -> bool {
+        matches!(self.access, Access::Write(..))
+    }
+
+    fn db(&self, index: usize) -> &Db {
+        &self.shard(index).dbs[self.turn.db]
+    }
+
+    /// The position of a key that exists now.
+    #[inline]
+    fn locate(&mut self, key: Key<'_>, db: usize) -> Option<usize> {
+        let index = self.space.shard(key.hash);
+        let table = &self.shard(index).dbs[db];
+        let at = table.find(key)?;
+        match table.get(at)?.deadline() {
+            Some(deadline) if deadline <= self.now() => None,
+            _ => Some(at),
+        }
+    }
+
+    /// Looks a key up as a command that reads does: counted as hit or miss, and its access time noted.
+    #[inline]
+    pub(crate) fn find(&mut self, key: Key<'_>) -> Option<&Entry> {
+        let at = self.locate(key, self.turn.db);
+        let seconds = self.access_seconds();
+        let shard = self.shard(self.space.shard(key.hash));
+        let counter = if at.is_some() { &shard.hits } else { &shard.misses };
+        if self.is_alone() {
+            counter.add_alone(1);
+        } else {
+            counter.add(1);
+        }
+        let db = &shard.dbs[self.turn.db];
+        let at = at?;
+        db.set_accessed(at, seconds);
+        db.get(at)
+    }
+
+    /// Looks a key up without a trace.
+    pub(crate) fn peek(&mut self, key: Key<'_>) -> Option<&Entry> {
+        let db = self.turn.db;
+        self.peek_in(key, db)
+    }
+
+    /// Looks a key of any database up without a trace.
+    pub(crate) fn peek_in(&mut self, key: Key<'_>, db: usize) -> Option<&Entry> {
+        let at = self.locate(key, db)?;
+        self.shard(self.space.shard(key.hash)).dbs[db].get(at)
+    }
+
+    /// Notes an access of a key without reading it (TOUCH).
+    pub(crate) fn touch(&mut self, key: Key<'_>) -> bool {
+        self.find(key).is_some()
+    }
+
+    /// Seconds since the last access of a key, without being one.
+    pub(crate) fn idle_seconds(&mut self, key: Key<'_>) -> Option<u32> {
+        let at = self.locate(key, self.turn.db)?;
+        let now = self.access_seconds();
+        Some(now.saturating_sub(self.db(self.space.shard(key.hash)).accessed(at)))
+    }
+
+    #[inline]
+    fn access_seconds(&self) -> u32 {
+        self.space.clock.coarse_millis().div_euclid(1000) as u32
+    }
+
+    /// The door for writes. `change` gets the database and the position of the key if it exists; an `Err` means
+    /// that it changed nothing.
+    #[inline]
+    fn write<R, E>(
+        &mut self,
+        key: Key<'_>,
+        db: usize,
+        _event: Event,
+        change: impl FnOnce(&mut Db, Option<usize>) -> Result<R, E>,
+    ) -> Result<R, E> {
+        let index = self.space.shard(key.hash);
+        let mut at = self.shard(index).dbs[db].find(key);
+        if let Some(found) = at
+            && let Some(deadline) = self.shard(index).dbs[db].get(found).and_then(Entry::deadline)
+            && deadline <= self.now()
+        {
+            let shard = self.shard_mut(index);
+            shard.dbs[db].remove(found, key.hash);
+            shard.expired.add_alone(1);
+            at = None;
+        }
+        if self.turn.undo.is_some() {
+            self.remember(key, db, index, at);
+        }
+        let shard = self.shard_mut(index);
+        let result = change(&mut shard.dbs[db], at)?;
+        shard.changes += 1;
+        let wants_sweep = shard.wants_sweep();
+        self.turn.wrote = true;
+        if wants_sweep {
+            self.sweep(index);
+        }
+        Ok(result)
+    }
+
+    /// Removes a bounded share of the expired keys of a shard.
+    #[cold]
+    fn sweep(&mut self, index: usize) {
+        let now = self.now();
+        self.shard_mut(index).sweep(now);
+    }
+
+    #[cold]
+    fn remember(&mut self, key: Key<'_>, db: usize, index: usize, at: Option<usize>) {
+        let Some(mut undo) = self.turn.undo.take() else { return };
+        if undo.is_first(db, key.bytes) {
+            let old = at.and_then(|at| self.shard(index).dbs[db].get(at)).cloned();
+            undo.keep_key(db, key.bytes, old);
+        }
+        self.turn.undo = Some(undo);
+    }
+
+    /// Sets a key, whatever it held.
+    #[inline]
+    pub(crate) fn put(&mut self, key: Key<'_>, content: Content<'_>, deadline: Option<i64>, event: Event) {
+        let seconds = self.access_seconds();
+        let done: Result<(), Infallible> = self.write(key, self.turn.db, event, |db, at| {
+            let at = db.put(at, key, content, deadline);
+            db.set_accessed(at, seconds);
+            Ok(())
+        });
+        let Ok(()) = done;
+    }
+
+    /// Changes the value of a key that exists and keeps its deadline; `None` if there is no such key. `change`
+    /// answers an error if it changed nothing.
+    #[inline]
+    pub(crate) fn update<R>(
+        &mut self,
+        key: Key<'_>,
+        event: Event,
+        change: impl FnOnce(&mut Entry) -> Result<R>,
+    ) -> Result<Option<R>> {
+        let seconds = self.access_seconds();
+        let done = self.write(key, self.turn.db, event, |db, at| {
+            let at = at.ok_or(None)?;
+            db.set_accessed(at, seconds);
+            change(db.get_mut(at).ok_or(None)?).map_err(Some)
+        });
+        match done {
+            Ok(result) => Ok(Some(result)),
+            Err(None) => Ok(None),
+            Err(Some(error)) => Err(error),
+        }
+    }
+
+    /// Sets or removes the deadline (milliseconds since the epoch) of a key; false if the key does not exist.
+    pub(crate) fn set_deadline(&mut self, key: Key<'_>, deadline: Option<i64>, event: Event) -> bool {
+        let done = self.write(key, self.turn.db, event, |db, at| {
+            db.set_deadline(at.ok_or(())?, deadline, key.hash);
+            Ok::<(), ()>(())
+        });
+        done.is_ok()
+    }
+
+    /// Removes a key; false if it does not exist.
+    #[inline]
+    pub(crate) fn delete(&mut self, key: Key<'_>, event: Event) -> bool {
+        self.take(key, event).is_some()
+    }
+
+    /// Removes a key and gives its entry.
+    pub(crate) fn take(&mut self, key: Key<'_>, event: Event) -> Option<Entry> {
+        let done = self.write(key, self.turn.db, event, |db, at| {
+            at.and_then(|at| db.remove(at, key.hash)).ok_or(())
+        });
+        done.ok()
+    }
+
+    /// Puts an entry under its key into a database, in place of what is there; `None` leaves the key absent.
+    pub(crate) fn replace_entry(&mut self, key: Key<'_>, db: usize, entry: Option<Entry>, event: Event) {
+        let seconds = self.access_seconds();
+        let done: Result<(), Infallible> = self.write(key, db, event, |table, at| {
+            if let Some(at) = at {
+                table.remove(at, key.hash);
+            }
+            if let Some(entry) = entry {
+                let at = table.insert(key.hash, entry);
+                table.set_accessed(at, seconds);
+            }
+            Ok(())
+        });
+        let Ok(()) = done;
+    }
+
+    /// Empties a database; answers how many keys it had.
+    pub(crate) fn clear(&mut self, db: usize) -> usize {
+        let now = self.now();
+        let mut removed = 0;
+        for index in 0..self.space.shards() {
+            let shard = self.shard_mut(index);
+            let old = std::mem::take(&mut shard.dbs[db]);
+            removed += old.live(now);
+            shard.changes += old.len() as u64;
+            self.turn.wrote |= old.len() > 0;
+            if let Some(undo) = &mut self.turn.undo {
+                undo.keep(Record::Db { shard: index, db, old });
+            }
+        }
+        removed
+    }
+
+    /// Swaps two databases.
+    pub(crate) fn swap(&mut self, a: usize, b: usize) {
+        for index in 0..self.space.shards() {
+            self.shard_mut(index).dbs.swap(a, b);
+        }
+        self.shard_mut(0).changes += 1;
+        self.turn.wrote = true;
+        if let Some(undo) = &mut self.turn.undo {
+            undo.keep(Record::Swapped(a, b));
+        }
+    }
+
+    /// Puts everything back as it was when the turn's undo records began.
+    pub(crate) fn roll_back(&mut self) {
+        let Some(undo) = self.turn.undo.take() else { return };
+        for record in undo.records.into_iter().rev() {
+            match record {
+                Record::Key { db, key, old } => {
+                    let key = self.key(&key);
+                    self.replace_entry(key, db, old, "rollback");
+                }
+                Record::Db { shard, db, old } => self.shard_mut(shard).dbs[db] = old,
+                Record::Swapped(a, b) => {
+                    for index in 0..self.space.shards() {
+                        self.shard_mut(index).dbs.swap(a, b);
+                    }
+                }
+            }
+        }
+    }
+
+    /// How many keys the selected database has now.
+    pub(crate) fn len(&mut self) -> usize {
+        let mut len = 0;
+        for index in 0..self.space.shards() {
+            // A clock is read only where something may have expired.
+            let db = self.db(index);
+            len += if db.has_volatile() {
+                let now = self.now();
+                self.db(index).live(now)
+            } else {
+                db.len()
+            };
+        }
+        len
+    }
+
+    /// Calls `visit` with every key of the selected database that exists now, in no order.
+    pub(crate) fn for_each(&mut self, mut visit: impl FnMut(&Entry)) {
+        let now = self.now();
+        for index in 0..self.space.shards() {
+            for entry in self.db(index).iter() {
+                if entry.deadline().is_none_or(|deadline| deadline > now) {
+                    visit(entry);
+                }
+            }
+        }
+    }
+
+    /// One step of a walk over the selected database: `cursor` is 0 at the start and is answered as 0 at the end.
+    /// About `count` keys are visited. Keys that exist from the first step to the last are visited at least once.
+    pub(crate) fn walk(&mut self, cursor: u64, count: usize, mut visit: impl FnMut(&Entry)) -> u64 {
+        let now = self.now();
+        let mut left = count.max(1);
+        let mut tag = cursor as u32;
+        for index in (cursor >> 32) as usize..self.space.shards() {
+            let mut seen = 0;
+            let next = self.db(index).walk(tag, left, |entry| {
+                seen += 1;
+                if entry.deadline().is_none_or(|deadline| deadline > now) {
+                    visit(entry);
+                }
+            });
+            match next {
+                Some(next) => return (index as u64) << 32 | u64::from(next),
+                None if seen >= left => {
+                    let next = index + 1;
+                    return if next == self.space.shards() { 0 } else { (next as u64) << 32 };
+                }
+                None => left -= seen,
+            }
+            tag = 0;
+        }
+        0
+    }
+
+    /// A key of the selected database that exists now, each as likely as any other.
+    pub(crate) fn random_key(&mut self, rng: &mut Rng) -> Option<&Entry> {
+        let now = self.now();
+        let len = self.len() as u64;
+        if len == 0 {
+            return None;
+        }
+        let live = |entry: &Entry| entry.deadline().is_none_or(|deadline| deadline > now);
+        // A shard by its share of the keys, then a slot; a key past its time means another try. When nearly all
+        // keys are past their time, a walk finds one of the others.
+        let total: usize = (0..self.space.shards()).map(|index| self.db(index).len()).sum();
+        let mut found = None;
+        for _ in 0..64 {
+            let mut nth = rng.below(total as u64) as usize;
+            let mut index = 0;
+            while nth >= self.db(index).len() {
+                nth -= self.db(index).len();
+                index += 1;
+            }
+            let at = self.db(index).random(rng);
+            if at.and_then(|at| self.db(index).get(at)).is_some_and(live) {
+                found = at.map(|at| (index, at));
+                break;
+            }
+        }
+        match found {
+            Some((index, at)) => self.db(index).get(at),
+            None => {
+                let nth = rng.below(len) as usize;
+                let entries = (0..self.space.shards()).flat_map(|index| self.db(index).iter());
+                entries.filter(|entry| live(entry)).nth(nth)
+            }
+        }
+    }
+}

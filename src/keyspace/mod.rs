@@ -1,0 +1,13 @@
+//! Layer 2: keys and their values, locked access to them ([`Ctx`]), and the one door for writes.
+
+mod ctx;
+mod entry;
+mod expiry;
+mod shard;
+mod space;
+mod undo;
+
+pub(crate) use ctx::{Access, Ctx, Event, Key, Shards, Turn};
+pub(crate) use entry::{Content, Entry, Text};
+pub(crate) use shard::{Db, Shard};
+pub(crate) use space::{Counter, Space};

@@ -1,0 +1,221 @@
+//! [`Shard`]: one part of the key space, and [`Db`], one database's keys in it.
+//!
+//! Nothing here locks; a shard is changed through `&mut`. Only [`Ctx`](super::Ctx) calls what changes keys, so that
+//! every write passes its door.
+
+use super::expiry::ExpiryIndex;
+use super::space::Counter;
+use super::{Content, Entry, Key};
+use crate::ds::hash_order::HashOrder;
+use crate::rng::Rng;
+
+/// Writes between two looks at the expired keys of a shard, and how many go at most each time.
+const WRITES_A_SWEEP: u32 = 8;
+const SWEPT_AT_MOST: usize = 16;
+
+pub(crate) struct Shard {
+    pub(crate) dbs: Vec<Db>,
+    pub(crate) hits: Counter,
+    pub(crate) misses: Counter,
+    pub(crate) expired: Counter,
+    /// Changes of keys (`rdb_changes_since_last_save` in INFO).
+    pub(crate) changes: u64,
+    writes: u32,
+}
+
+impl Shard {
+    pub(crate) fn new(databases: usize) -> Shard {
+        Shard {
+            dbs: (0..databases).map(|_| Db::default()).collect(),
+            hits: Counter::default(),
+            misses: Counter::default(),
+            expired: Counter::default(),
+            changes: 0,
+            writes: 0,
+        }
+    }
+
+    /// Whether this write is one that should also sweep expired keys away.
+    #[inline]
+    pub(crate) fn wants_sweep(&mut self) -> bool {
+        self.writes = self.writes.wrapping_add(1);
+        self.writes % WRITES_A_SWEEP == 0 && self.dbs.iter().any(|db| db.expiry.len() > 0)
+    }
+
+    /// Removes a bounded number of keys that ended at or before `now`.
+    pub(crate) fn sweep(&mut self, now: i64) {
+        self.purge(now, SWEPT_AT_MOST);
+    }
+
+    /// Removes up to `limit` keys that ended at or before `now`, and says how many it removed.
+    pub(crate) fn purge(&mut self, now: i64, limit: usize) -> usize {
+        let mut removed = 0;
+        for db in &mut self.dbs {
+            while removed < limit && db.remove_due(now) {
+                removed += 1;
+            }
+        }
+        self.expired.add_alone(removed as u64);
+        removed
+    }
+}
+
+/// One database's keys in one shard.
+#[derive(Default)]
+pub(crate) struct Db {
+    keys: HashOrder<Entry>,
+    expiry: ExpiryIndex,
+}
+
+/// The 32 bits of a hash that order the keys of a shard.
+#[inline]
+fn tag(hash: u64) -> u32 {
+    hash as u32
+}
+
+impl Db {
+    /// Keys in the table, those past their time but not yet removed included.
+    pub(crate) fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Keys that exist at `now`.
+    pub(crate) fn live(&self, now: i64) -> usize {
+        self.keys.len() - self.expiry.due(now)
+    }
+
+    /// Keys with a deadline that exist at `now`.
+    pub(crate) fn volatile(&self, now: i64) -> usize {
+        self.expiry.len() - self.expiry.due(now)
+    }
+
+    pub(crate) fn has_volatile(&self) -> bool {
+        self.expiry.len() > 0
+    }
+
+    pub(crate) fn total_ttl(&self, now: i64) -> i128 {
+        self.expiry.total_ttl(now)
+    }
+
+    pub(crate) fn memory(&self) -> usize {
+        self.keys.memory()
+    }
+
+    #[inline]
+    pub(crate) fn find(&self, key: Key<'_>) -> Option<usize> {
+        self.keys.find(tag(key.hash), |entry| entry.key() == key.bytes)
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, at: usize) -> Option<&Entry> {
+        self.keys.get(at)
+    }
+
+    #[inline]
+    pub(crate) fn get_mut(&mut self, at: usize) -> Option<&mut Entry> {
+        self.keys.get_mut(at)
+    }
+
+    /// When the entry was last accessed, in seconds of the coarse clock.
+    #[inline]
+    pub(crate) fn accessed(&self, at: usize) -> u32 {
+        self.keys.note(at)
+    }
+
+    #[inline]
+    pub(crate) fn set_accessed(&self, at: usize, seconds: u32) {
+        self.keys.set_note(at, seconds);
+    }
+
+    /// Puts a value at a position that [`find`](Db::find) gave, or adds the key.
+    #[inline]
+    pub(super) fn put(
+        &mut self,
+        at: Option<usize>,
+        key: Key<'_>,
+        content: Content<'_>,
+        deadline: Option<i64>,
+    ) -> usize {
+        match at.and_then(|at| Some((at, self.keys.get_mut(at)?))) {
+            Some((at, entry)) => {
+                let old = entry.deadline();
+                entry.set(content, deadline);
+                self.move_deadline(old, deadline, key.hash);
+                at
+            }
+            None => self.insert(key.hash, Entry::new(key.bytes, content, deadline)),
+        }
+    }
+
+    /// Adds an entry whose key is not there.
+    pub(super) fn insert(&mut self, hash: u64, entry: Entry) -> usize {
+        self.move_deadline(None, entry.deadline(), hash);
+        self.keys.insert(tag(hash), entry)
+    }
+
+    pub(super) fn set_deadline(&mut self, at: usize, deadline: Option<i64>, hash: u64) {
+        if let Some(entry) = self.keys.get_mut(at) {
+            let old = entry.deadline();
+            entry.set_deadline(deadline);
+            self.move_deadline(old, deadline, hash);
+        }
+    }
+
+    #[inline]
+    fn move_deadline(&mut self, old: Option<i64>, new: Option<i64>, hash: u64) {
+        if old != new {
+            if let Some(old) = old {
+                self.expiry.remove(old, hash);
+            }
+            if let Some(new) = new {
+                self.expiry.add(new, hash);
+            }
+        }
+    }
+
+    pub(super) fn remove(&mut self, at: usize, hash: u64) -> Option<Entry> {
+        let entry = self.keys.remove(at)?;
+        self.move_deadline(entry.deadline(), None, hash);
+        Some(entry)
+    }
+
+    /// Removes the key that ended first, if it ended at or before `now`.
+    fn remove_due(&mut self, now: i64) -> bool {
+        let Some((deadline, hash)) = self.expiry.first_due(now) else { return false };
+        match self.keys.find(tag(hash), |entry| entry.deadline() == Some(deadline)) {
+            Some(at) => drop(self.keys.remove(at)),
+            // Two keys shared the pair, and the other one went first.
+            None => {}
+        }
+        self.expiry.remove(deadline, hash);
+        true
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.keys.iter()
+    }
+
+    pub(crate) fn random(&self, rng: &mut Rng) -> Option<usize> {
+        self.keys.random(rng)
+    }
+
+    /// Calls `visit` with entries from a tag onward until `count` slots were seen; answers the tag to go on from,
+    /// `None` at the end. Entries of equal tags are never parted, so that the tag is a sound cursor.
+    pub(crate) fn walk(&self, from: u32, count: usize, mut visit: impl FnMut(&Entry)) -> Option<u32> {
+        let mut seen = 0;
+        let mut last = None;
+        let mut next = self.keys.from_tag(from);
+        while let Some((at, tag)) = next {
+            if seen >= count && last != Some(tag) {
+                return Some(tag);
+            }
+            if let Some(entry) = self.keys.get(at) {
+                visit(entry);
+            }
+            seen += 1;
+            last = Some(tag);
+            next = self.keys.after(at);
+        }
+        None
+    }
+}

@@ -1,0 +1,69 @@
+//! [`Space`]: what all shards of a store have in common, and the counters.
+
+use std::hash::{BuildHasher, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use foldhash::fast::FixedState;
+
+use crate::clock::Clock;
+
+/// Settings and sources that every shard and every [`Ctx`](super::Ctx) of one store shares.
+pub(crate) struct Space {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) databases: usize,
+    /// The longest string that a command may make, in bytes (`proto-max-bulk-len`).
+    pub(crate) max_string: usize,
+    hasher: FixedState,
+    /// Shards are a power of two; the hash's upper half is masked with this to find a key's.
+    mask: usize,
+}
+
+impl Space {
+    pub(crate) fn new(clock: Arc<dyn Clock>, databases: usize, shards: usize, max_string: usize, seed: u64) -> Space {
+        Space { clock, databases, max_string, hasher: FixedState::with_seed(seed), mask: shards - 1 }
+    }
+
+    #[inline]
+    pub(crate) fn hash(&self, key: &[u8]) -> u64 {
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write(key);
+        hasher.finish()
+    }
+
+    /// The shard of a key with this hash. The lower half of the hash orders the keys inside the shard, so the two
+    /// do not depend on each other.
+    #[inline]
+    pub(crate) fn shard(&self, hash: u64) -> usize {
+        (hash >> 32) as usize & self.mask
+    }
+
+    pub(crate) fn shards(&self) -> usize {
+        self.mask + 1
+    }
+}
+
+/// A counter that many threads may add to.
+#[derive(Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    #[inline]
+    pub(crate) fn add(&self, n: u64) {
+        self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// Adds without a locked instruction; only for a caller that no other adds beside.
+    #[inline]
+    pub(crate) fn add_alone(&self, n: u64) {
+        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn reset(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,74 @@
+//! Redmoon is an in-process, Redis-like store with atomic Lua scripting: Redis's data types, commands, scripts and
+//! error texts as a library, with no server and no socket.
+//!
+//! ```
+//! use redmoon::{Engine, Store};
+//!
+//! let store = Store::new();
+//! store.set("stock:apples", "3")?;
+//!
+//! let engine = Engine::new(store.clone());
+//! let take = engine.script(
+//!     "local left = tonumber(redis.call('GET', KEYS[1]) or 0)
+//!      if left < tonumber(ARGV[1]) then return redis.error_reply('SOLDOUT only ' .. left .. ' left') end
+//!      return redis.call('DECRBY', KEYS[1], ARGV[1])",
+//! );
+//! assert_eq!(take.key("stock:apples").arg(2).invoke::<i64>()?, 1);
+//! assert_eq!(take.key("stock:apples").arg(2).invoke::<i64>().unwrap_err().code(), "SOLDOUT");
+//! # Ok::<(), redmoon::Error>(())
+//! ```
+//!
+//! # The layers
+//!
+//! Reading this list from top to bottom is reading the crate from the ground up. Imports point down only, to rows
+//! further up in the list; `tests/layers.rs` holds the crate to it.
+//!
+//! | layer | modules | what it is |
+//! |---|---|---|
+//! | 0 | `error` `value` `blob` `clock` `rng` `num` `glob` `protocol` `reply` | the vocabulary |
+//! | 1 | `ds` | pure data structures: no locks, no clock, no key names, no replies |
+//! | 1' | `vm` | the sandboxed Lua; it knows values, nothing of the store |
+//! | 2 | `keyspace` | keys and their values: entries, shards, expiry, the one door for writes |
+//! | 4 | `store` | the public handle, the builder, the shards' locks |
+//! | 5 | `commands` | one file a family: table row, parser, operation, typed method |
+//! | 6 | `dispatch` | a command by its name: look it up, check it, run it |
+//! | 7 | `engine` `session` | scripting on top of `vm`; one caller's conversation |
+//! | 8 | `resp` | bytes for other programs; public interface only |
+//!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `lua51` | yes | scripts on a vendored, stock Lua 5.1, the language of Redis's scripts |
+//! | `resp` | no | [`resp`]: replies and requests as RESP2 and RESP3 bytes |
+//! | `bytes` | no | conversions between [`Blob`] and `bytes::Bytes` |
+
+mod blob;
+mod clock;
+mod commands;
+mod dispatch;
+mod ds;
+mod engine;
+mod error;
+mod glob;
+mod keyspace;
+mod num;
+mod protocol;
+mod reply;
+#[cfg(feature = "resp")]
+pub mod resp;
+mod rng;
+mod session;
+mod store;
+mod value;
+mod vm;
+
+pub use blob::Blob;
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use commands::*;
+pub use engine::*;
+pub use error::{Error, ErrorKind, Result};
+pub use protocol::Protocol;
+pub use session::Session;
+pub use store::{Store, StoreBuilder, Transaction};
+pub use value::{FromValue, Value};

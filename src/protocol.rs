@@ -1,0 +1,15 @@
+//! [`Protocol`], the two versions of the serialization protocol that a caller may speak.
+
+/// A version of RESP, the Redis serialization protocol.
+///
+/// It decides more than bytes: what [`Value`](crate::Value) some commands reply with depends on the version that the
+/// caller has chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Protocol {
+    /// Strings, integers, errors and arrays: what a connection speaks until it says otherwise.
+    #[default]
+    Resp2,
+    /// RESP2 with maps, sets, doubles, booleans and more, chosen with `HELLO 3`.
+    Resp3,
+}

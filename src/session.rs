@@ -1,0 +1,4 @@
+//! tmp
+/// A session.
+#[derive(Debug)]
+pub struct Session;

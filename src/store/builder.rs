@@ -1,0 +1,121 @@
+//! [`StoreBuilder`]: the settings of a store.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Inner, Store};
+use crate::clock::{Clock, SystemClock};
+use crate::keyspace::Space;
+use crate::rng::Rng;
+
+/// Settings of a new store, from [`Store::builder`].
+///
+/// # Examples
+///
+/// ```
+/// use redmoon::Store;
+///
+/// let store = Store::builder().databases(1).shards(8).build();
+/// assert!(store.database(1).is_err());
+/// ```
+#[must_use]
+pub struct StoreBuilder {
+    clock: Arc<dyn Clock>,
+    databases: usize,
+    shards: Option<usize>,
+    seed: Option<u64>,
+    max_string: usize,
+    purge_every: Option<Duration>,
+}
+
+impl std::fmt::Debug for StoreBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StoreBuilder")
+            .field("databases", &self.databases)
+            .field("shards", &self.shards)
+            .field("seed", &self.seed)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Default for StoreBuilder {
+    fn default() -> StoreBuilder {
+        StoreBuilder {
+            clock: Arc::new(SystemClock),
+            databases: 16,
+            shards: None,
+            seed: None,
+            max_string: 512 * 1024 * 1024,
+            purge_every: None,
+        }
+    }
+}
+
+impl StoreBuilder {
+    /// Where the store takes its time from; the system's clock by default.
+    pub fn clock(mut self, clock: impl Clock) -> StoreBuilder {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// How many databases SELECT can choose from: 16 by default, at least 1.
+    pub fn databases(mut self, databases: usize) -> StoreBuilder {
+        self.databases = databases.max(1);
+        self
+    }
+
+    /// How many parts, each with its own lock, the key space is split into: rounded up to a power of two, at most
+    /// 64. By default four for each processor.
+    pub fn shards(mut self, shards: usize) -> StoreBuilder {
+        self.shards = Some(shards);
+        self
+    }
+
+    /// Makes everything random (RANDOMKEY, the order of KEYS …) repeat itself from run to run. By default it differs.
+    pub fn seed(mut self, seed: u64) -> StoreBuilder {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// The longest string that a command may make, in bytes: 512 MiB by default (`proto-max-bulk-len`).
+    pub fn max_string_len(mut self, bytes: usize) -> StoreBuilder {
+        self.max_string = bytes;
+        self
+    }
+
+    /// Starts a thread that removes expired keys at this interval, until the last handle of the store is dropped.
+    /// Without it the crate starts no thread.
+    pub fn purge_every(mut self, interval: Duration) -> StoreBuilder {
+        self.purge_every = Some(interval);
+        self
+    }
+
+    /// Makes the store.
+    #[must_use]
+    pub fn build(self) -> Store {
+        let shards = self.shards.unwrap_or_else(|| {
+            4 * std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+        });
+        let shards = shards.clamp(1, 64).next_power_of_two();
+        let mut rng = self.seed.map_or_else(Rng::from_entropy, Rng::seeded);
+        let space = Space::new(self.clock, self.databases, shards, self.max_string, rng.next_u64());
+        let store = Store { inner: Arc::new(Inner::new(space, rng)), db: 0 };
+        if let Some(interval) = self.purge_every {
+            purge_in_background(&store, interval);
+        }
+        store
+    }
+}
+
+fn purge_in_background(store: &Store, interval: Duration) {
+    let inner = Arc::downgrade(&store.inner);
+    // If no thread can be started, keys are still purged as writes happen.
+    let _ = std::thread::Builder::new().name("redmoon-purge".into()).spawn(move || {
+        loop {
+            std::thread::sleep(interval);
+            let Some(inner) = inner.upgrade() else { return };
+            // BUSY means that a script holds keys; the next round comes.
+            let _ = Store { inner, db: 0 }.purge_expired();
+        }
+    });
+}
