@@ -263,14 +263,20 @@ impl Error {
         "ERR Write commands are not allowed from read-only scripts.",
     );
     pub(crate) const CALL_NO_ARGUMENTS: &'static str =
-        "Please specify at least one argument for this redis lib call";
+        "ERR Please specify at least one argument for this redis lib call";
     pub(crate) const CALL_ARGUMENT_TYPE: &'static str =
-        "Lua redis lib command arguments must be strings or integers";
+        "ERR Lua redis lib command arguments must be strings or integers";
 
     pub(crate) const ENGINE_NEEDED: Error = Error::fixed(
         ErrorKind::NotAllowed,
         "ERR this command needs a script engine; run it in a session",
     );
+    pub(crate) const BAD_PROTOCOL_VERSION: Error = Error::fixed(
+        ErrorKind::InvalidArgument,
+        "ERR Protocol version is not an integer or out of range",
+    );
+    pub(crate) const UNSUPPORTED_PROTOCOL: Error =
+        Error::fixed(ErrorKind::InvalidArgument, "NOPROTO unsupported protocol version");
     pub(crate) const SESSION_NEEDED: Error = Error::fixed(
         ErrorKind::NotAllowed,
         "ERR this command belongs to a conversation; run it in a session",
@@ -279,6 +285,8 @@ impl Error {
         ErrorKind::NotAllowed,
         "ERR this command is not allowed in a transaction on declared keys",
     );
+    pub(crate) const VM_MEMORY: Error =
+        Error::fixed(ErrorKind::ScriptLimit, "ERR not enough memory for a Lua state");
     pub(crate) const INTERNAL: Error = Error::fixed(
         ErrorKind::Other,
         "ERR internal error: a command panicked; please report it",
@@ -342,6 +350,13 @@ impl Error {
     pub(crate) fn unsupported_option(option: &[u8]) -> Error {
         let mut line = b"ERR Unsupported option ".to_vec();
         line.extend_from_slice(c_string(option));
+        Error::owned(ErrorKind::InvalidArgument, one_line(line))
+    }
+
+    pub(crate) fn hello_option(option: &[u8]) -> Error {
+        let mut line = b"ERR Syntax error in HELLO option '".to_vec();
+        line.extend_from_slice(c_string(option));
+        line.push(b'\'');
         Error::owned(ErrorKind::InvalidArgument, one_line(line))
     }
 

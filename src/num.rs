@@ -1,9 +1,9 @@
 //! Numbers as Redis reads and writes them.
 //!
-//! Each reader has its own idea of what a number is: [`parse_i64`] for integer arguments, [`parse_u64_prefixless`] for
-//! SCAN cursors, [`parse_f64`] for scores and the like, [`parse_score_bound`] for the ends of a range of scores, and
-//! [`LongDouble::parse`] for INCRBYFLOAT. The writers are named after the rule that they follow. What is accepted and
-//! what is written was asked of Redis 7.0.15 on x86-64, and the tests hold its answers.
+//! Each reader has its own idea of what a number is: [`parse_i64`] for integer arguments, [`parse_u64_prefixless`]
+//! for SCAN cursors, [`parse_f64`] for scores and the like, [`parse_score_bound`] for the ends of a range of scores,
+//! and [`LongDouble::parse`] for INCRBYFLOAT. The writers are named after the rule that they follow. What is accepted
+//! and what is written was asked of Redis 7.0.15 on x86-64, and the tests hold its answers.
 
 use std::io::Write;
 
@@ -69,8 +69,8 @@ pub(crate) fn parse_f64(text: &[u8]) -> Option<f64> {
     in_range.then_some(number)
 }
 
-/// The end of a range of scores (ZRANGEBYSCORE and its kin, after the parenthesis). Redis reads it more loosely than a
-/// score: white space in front and any magnitude are accepted, a NUL ends the text, and an empty text is 0.
+/// The end of a range of scores (ZRANGEBYSCORE and its kin, after the parenthesis). Redis reads it more loosely than
+/// a score: white space in front and any magnitude are accepted, a NUL ends the text, and an empty text is 0.
 pub(crate) fn parse_score_bound(text: &[u8]) -> Option<f64> {
     let text = until_nul(text);
     if text.is_empty() {
@@ -152,8 +152,8 @@ fn without_leading_zeros(digits: &[u8]) -> &[u8] {
     &digits[zeros..]
 }
 
-/// `mantissa * 2^exponent`. When the text had more digits than fit, the lowest bit of the mantissa stands for all that
-/// were left out, which is enough to round correctly.
+/// `mantissa * 2^exponent`. When the text had more digits than fit, the lowest bit of the mantissa stands for all
+/// that were left out, which is enough to round correctly.
 struct Binary {
     mantissa: u128,
     exponent: i64,
@@ -237,10 +237,14 @@ impl LongDouble {
                 let exact = Binary::from_hex(hex)?;
                 // The mantissa has 64 bits, and the exponent of its last bit goes down to -16445.
                 let (mantissa, exponent) = exact.round(64, -16445);
-                let number = X87DoubleExtended::from_u128(mantissa).value.scalbn(exponent.clamp(-20_000, 20_000) as i32);
+                let number = X87DoubleExtended::from_u128(mantissa)
+                    .value
+                    .scalbn(exponent.clamp(-20_000, 20_000) as i32);
                 Self::in_range(number, exact.mantissa == 0)?
             }
-            [b'i' | b'I', ..] if [&b"inf"[..], b"infinity"].iter().any(|name| body.eq_ignore_ascii_case(name)) => {
+            [b'i' | b'I', ..]
+                if [&b"inf"[..], b"infinity"].iter().any(|name| body.eq_ignore_ascii_case(name)) =>
+            {
                 X87DoubleExtended::INFINITY
             }
             decimal => Self::decimal(decimal)?,
@@ -394,7 +398,8 @@ impl Decimal {
             match byte {
                 b'.' => after_point = true,
                 b'e' => {
-                    exponent = parse_i64(text[at + 1..].strip_prefix(b"+").unwrap_or(&text[at + 1..])).unwrap_or(0);
+                    exponent =
+                        parse_i64(text[at + 1..].strip_prefix(b"+").unwrap_or(&text[at + 1..])).unwrap_or(0);
                     break;
                 }
                 b'0' if decimal.len == 0 => decimal.point -= i32::from(after_point),

@@ -13,3 +13,6 @@ pub enum Protocol {
     /// RESP2 with maps, sets, doubles, booleans and more, chosen with `HELLO 3`.
     Resp3,
 }
+
+/// The server version that scripts, HELLO and INFO are told: the one whose behaviour this crate was compared with.
+pub(crate) const REDIS_VERSION: &str = "7.0.15";

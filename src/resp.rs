@@ -4,7 +4,7 @@
 //! [`decode_command`], runs them, and sends what [`encode_result`] makes of the outcome. [`encode_command`] and
 //! [`decode`] are the client's half.
 //!
-//! Nothing in here calls itself, so no reply is nested too deeply to be written, and none that a stranger sends can
+//! Nothing in here calls itself, so no reply is nested too deeply to be written, and what a stranger sends cannot
 //! exhaust the stack or, by announcing a length, the memory.
 
 use std::slice;
@@ -18,13 +18,14 @@ pub use crate::protocol::Protocol;
 
 /// How deeply replies may be nested that [`decode`] takes.
 ///
-/// Dropping, cloning and comparing a [`Value`] take stack in proportion to its depth.
-const MAX_DEPTH: usize = 8_192;
+/// Dropping, cloning and comparing a [`Value`] take stack in proportion to its depth, up to a kilobyte per level:
+/// this many fit well into the stack of a thread. What [`encode`] writes may be deeper.
+const MAX_DEPTH: usize = 1_024;
 
 /// Appends the reply as it goes over the wire.
 ///
-/// To RESP2 a map is a flat array, a set or a push message an array, a boolean 1 or 0, and a double, a big number or a
-/// verbatim text a bulk string. To RESP3 both nils are one. Line breaks in what the protocol sends as a line (errors,
+/// To RESP2 a map is a flat array, a set or a push message an array, a boolean 1 or 0, and a double, a big number or
+/// a verbatim text a bulk string. To RESP3 both nils are one. Line breaks in what is a line by nature (errors,
 /// statuses, big numbers) become spaces.
 ///
 /// # Examples
@@ -121,7 +122,10 @@ fn encode_scalar(value: &Value, protocol: Protocol, out: &mut Vec<u8>) {
         Value::Status(line) => push_line(b'+', line, out),
         Value::Error(error) => push_line(b'-', error.as_bytes(), out),
         Value::BigNumber(digits) if resp3 => push_line(b'(', digits, out),
-        Value::BigNumber(digits) => push_bulk(digits, out),
+        Value::BigNumber(digits) => {
+            push_header(b'$', digits.len(), out);
+            push_unbroken(digits, out);
+        }
         Value::Verbatim { format, text } if resp3 => {
             push_header(b'=', text.len() + 4, out);
             out.extend_from_slice(format);
@@ -149,6 +153,10 @@ fn push_bulk(bytes: &[u8], out: &mut Vec<u8>) {
 
 fn push_line(mark: u8, line: &[u8], out: &mut Vec<u8>) {
     out.push(mark);
+    push_unbroken(line, out);
+}
+
+fn push_unbroken(line: &[u8], out: &mut Vec<u8>) {
     out.extend(line.iter().map(|&byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { byte }));
     out.extend_from_slice(b"\r\n");
 }
@@ -197,7 +205,7 @@ pub fn encode_command<A: AsRef<[u8]>>(args: &[A], out: &mut Vec<u8>) {
 ///
 /// # Errors
 ///
-/// An error whose text begins with `ERR Protocol error` when the input is not RESP, or nested more than 8,192 deep.
+/// An error whose text begins with `ERR Protocol error` when the input is not RESP, or nested more than 1,024 deep.
 /// What follows it cannot be made sense of.
 ///
 /// # Examples
@@ -414,11 +422,11 @@ const MAX_LINE: usize = 64 * 1024;
 /// The longest argument, as Redis's `proto-max-bulk-len` has it by default.
 const MAX_BULK: i64 = 512 * 1024 * 1024;
 
-/// Reads one request from the front of `input` as a server does: the arguments and how many bytes they took, or `None`
-/// when the request is not whole yet.
+/// Reads one request from the front of `input` as a server does: the arguments and how many bytes they took, or
+/// `None` when the request is not whole yet.
 ///
 /// A request is an array of bulk strings or, if it does not begin with `*`, a line of words, which may be quoted:
-/// `"\x00\n"` with escapes, `'as it stands'` without. A request of no arguments (an empty line, `*0`) is to be ignored.
+/// `"\x00\n"` with escapes, `'as it stands'` without. One of no arguments (an empty line, `*0`) is to be ignored.
 ///
 /// # Errors
 ///
@@ -480,9 +488,7 @@ fn decode_array(input: &[u8]) -> Result<Option<(Vec<Blob>, usize)>> {
 fn header<'a>(input: &'a [u8], at: usize, too_big: &str) -> Result<Option<(&'a [u8], usize)>> {
     let rest = &input[at..];
     match rest.iter().position(|&byte| matches!(byte, b'\r' | 0)) {
-        Some(end) if rest[end] == b'\r' => {
-            Ok((end + 2 <= rest.len()).then(|| (&rest[..end], at + end + 2)))
-        }
+        Some(end) if rest[end] == b'\r' => Ok((end + 2 <= rest.len()).then(|| (&rest[..end], at + end + 2))),
         _ if rest.len() > MAX_LINE => Err(protocol_error(too_big)),
         _ => Ok(None),
     }

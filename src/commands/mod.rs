@@ -18,7 +18,11 @@ pub(crate) use spec::{CommandSpec, Handler, flag};
 
 
 
-pub use strings::{SetCondition, SetOptions, SetOutcome};
+pub use expiry::{ExpireCondition, ExpireTime, Ttl};
+pub use keys::database::ScanOptions;
+pub use keys::CopyOptions;
+pub use strings::lcs::{LcsMatch, LcsMatches};
+pub use strings::{GetexOption, SetCondition, SetOptions, SetOutcome};
 
 /// A row of the table with its number, which is also its place in the statistics.
 #[derive(Clone, Copy)]
@@ -57,7 +61,12 @@ pub(crate) fn table() -> &'static Table {
     TABLE.get_or_init(|| {
         Table::new(&[
             strings::COMMANDS,
+            strings::counters::COMMANDS,
+            strings::lcs::COMMANDS,
+            strings::ranges::COMMANDS,
             keys::COMMANDS,
+            keys::database::COMMANDS,
+            keys::object::COMMANDS,
             expiry::COMMANDS,
             connection::COMMANDS,
             meta::COMMANDS,
@@ -131,9 +140,14 @@ impl Table {
 
     /// The subcommand of a container.
     pub(crate) fn find_subcommand(&self, container: Command, name: &[u8]) -> Option<Command> {
-        let subcommands = self.commands.get(container.id + 1..)?;
-        let subcommands = subcommands.get(..container.spec.subcommands.len())?;
-        subcommands.iter().find(|command| name.eq_ignore_ascii_case(command.spec.name.as_bytes())).copied()
+        let named = |command: &&Command| name.eq_ignore_ascii_case(command.spec.name.as_bytes());
+        self.subcommands(container).iter().find(named).copied()
+    }
+
+    /// The rows that follow a container's.
+    pub(crate) fn subcommands(&self, container: Command) -> &[Command] {
+        let subcommands = self.commands.get(container.id + 1..).unwrap_or_default();
+        subcommands.get(..container.spec.subcommands.len()).unwrap_or_default()
     }
 
     /// The command that arguments call: a subcommand where the name is a container's.

@@ -30,6 +30,29 @@ pub(crate) mod flag {
 
     /// Not one of Redis's: the command looks at or changes the key space as a whole, so it needs every shard.
     pub(crate) const ALL_KEYS: u32 = 1 << 31;
+
+    /// In the order in which `COMMAND INFO` gives them.
+    pub(crate) const NAMES: &[(u32, &str)] = &[
+        (WRITE, "write"),
+        (READONLY, "readonly"),
+        (DENYOOM, "denyoom"),
+        (ADMIN, "admin"),
+        (PUBSUB, "pubsub"),
+        (NOSCRIPT, "noscript"),
+        (BLOCKING, "blocking"),
+        (LOADING, "loading"),
+        (STALE, "stale"),
+        (SKIP_MONITOR, "skip_monitor"),
+        (SKIP_SLOWLOG, "skip_slowlog"),
+        (FAST, "fast"),
+        (NO_AUTH, "no_auth"),
+        (MAY_REPLICATE, "may_replicate"),
+        (NO_MANDATORY_KEYS, "no_mandatory_keys"),
+        (NO_ASYNC_LOADING, "no_async_loading"),
+        (NO_MULTI, "no_multi"),
+        (MOVABLEKEYS, "movablekeys"),
+        (ALLOW_BUSY, "allow_busy"),
+    ];
 }
 
 /// What a command does with a key, as the key specifications of `COMMAND INFO` say it.
@@ -42,7 +65,58 @@ pub(crate) mod access {
     pub(crate) const UPDATE: u32 = 1 << 5;
     pub(crate) const INSERT: u32 = 1 << 6;
     pub(crate) const DELETE: u32 = 1 << 7;
+    /// What happens to the key depends on the other arguments; the other bits are the most that it can be.
     pub(crate) const VARIABLE_FLAGS: u32 = 1 << 8;
+
+    pub(crate) const NAMES: &[(u32, &str)] = &[
+        (RO, "RO"),
+        (RW, "RW"),
+        (OW, "OW"),
+        (RM, "RM"),
+        (ACCESS, "access"),
+        (UPDATE, "update"),
+        (INSERT, "insert"),
+        (DELETE, "delete"),
+        (VARIABLE_FLAGS, "variable_flags"),
+    ];
+}
+
+/// The categories of access control lists. Most follow from a row's flags and group
+/// ([`CommandSpec::all_categories`]); a row states the others.
+pub(crate) mod category {
+    pub(crate) const KEYSPACE: u32 = 1;
+    pub(crate) const READ: u32 = 1 << 1;
+    pub(crate) const WRITE: u32 = 1 << 2;
+    pub(crate) const STRING: u32 = 1 << 3;
+    pub(crate) const PUBSUB: u32 = 1 << 4;
+    pub(crate) const ADMIN: u32 = 1 << 5;
+    pub(crate) const FAST: u32 = 1 << 6;
+    pub(crate) const SLOW: u32 = 1 << 7;
+    pub(crate) const BLOCKING: u32 = 1 << 8;
+    pub(crate) const DANGEROUS: u32 = 1 << 9;
+    pub(crate) const CONNECTION: u32 = 1 << 10;
+    pub(crate) const SCRIPTING: u32 = 1 << 11;
+
+    /// With the sign that `COMMAND INFO` puts before them, and in its order.
+    pub(crate) const NAMES: &[(u32, &str)] = &[
+        (KEYSPACE, "@keyspace"),
+        (READ, "@read"),
+        (WRITE, "@write"),
+        (STRING, "@string"),
+        (PUBSUB, "@pubsub"),
+        (ADMIN, "@admin"),
+        (FAST, "@fast"),
+        (SLOW, "@slow"),
+        (BLOCKING, "@blocking"),
+        (DANGEROUS, "@dangerous"),
+        (CONNECTION, "@connection"),
+        (SCRIPTING, "@scripting"),
+    ];
+}
+
+/// The names of the bits that are set.
+pub(crate) fn names(bits: u32, names: &[(u32, &'static str)]) -> Vec<&'static str> {
+    names.iter().filter(|(bit, _)| bits & bit != 0).map(|&(_, name)| name).collect()
 }
 
 /// Where keys stand among the arguments, the command's name being argument 0.
@@ -71,12 +145,25 @@ pub(crate) enum Group {
     String,
 }
 
+impl Group {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Group::Connection => "connection",
+            Group::Generic => "generic",
+            Group::Scripting => "scripting",
+            Group::Server => "server",
+            Group::String => "string",
+        }
+    }
+}
+
 /// Who runs a command.
 #[derive(Clone, Copy)]
 pub(crate) enum Handler {
     /// The store itself.
     Store(fn(&mut Ctx<'_>, Args<'_>, &mut dyn Reply) -> Result<()>),
-    /// The store, for what needs no key but looks at the store as a whole (INFO, COMMAND).
+    /// The store, for what needs neither keys nor the time (COMMAND, HELP). It takes no shard's lock, so it may run
+    /// while its caller holds some.
     Server(fn(&crate::store::Store, Args<'_>, &mut dyn Reply) -> Result<()>),
     /// The script engine; its operation is in `engine/commands.rs`.
     Engine,
@@ -95,12 +182,27 @@ pub(crate) struct CommandSpec {
     pub(crate) summary: &'static str,
     pub(crate) since: &'static str,
     pub(crate) complexity: &'static str,
-    /// The arguments in the notation of the public documentation, without the command's name.
+    /// The arguments, without the command's name, in the notation of the public documentation; `COMMAND DOCS` takes
+    /// its tree of arguments from here.
+    ///
+    /// | written | means |
+    /// |---|---|
+    /// | `seconds` | an argument; its type follows from its position (a key) or its name |
+    /// | `increment:double` | an argument of the type named |
+    /// | `KEEPTTL` | a token, the word itself |
+    /// | `EX seconds` | an argument behind a token |
+    /// | `[…]`, `<…>` | optional, required |
+    /// | `[NX or XX]`, with a bar for the word "or" | one of them |
+    /// | `[AUTH username password]` | several arguments behind a token |
+    /// | `key value [key value ...]` | as often as wanted, the first time included |
+    /// | `[arguments: …]` | the group has this name; without it, one that its parts suggest |
     pub(crate) syntax: &'static str,
     pub(crate) group: Group,
     /// The number of arguments with the name; a negative one means at least that many.
     pub(crate) arity: i8,
     pub(crate) flags: u32,
+    /// Categories of access control lists that do not follow from the flags and the group.
+    pub(crate) categories: u32,
     pub(crate) keys: &'static [KeySpec],
     /// Hints for clients, as `COMMAND INFO` gives them.
     pub(crate) tips: &'static [&'static str],
@@ -119,6 +221,7 @@ impl CommandSpec {
             group: Group::Generic,
             arity: 1,
             flags: 0,
+            categories: 0,
             keys: &[],
             tips: &[],
             subcommands: &[],
@@ -148,10 +251,12 @@ impl CommandSpec {
     }
 
     pub(crate) const fn container(name: &'static str, subcommands: &'static [CommandSpec]) -> CommandSpec {
-        let mut row = CommandSpec::with(name, Handler::Container);
-        row.subcommands = subcommands;
-        row.arity = -2;
-        row
+        CommandSpec::with(name, Handler::Container).subcommands(subcommands).arity(-2)
+    }
+
+    pub(crate) const fn subcommands(mut self, subcommands: &'static [CommandSpec]) -> CommandSpec {
+        self.subcommands = subcommands;
+        self
     }
 
     pub(crate) const fn summary(mut self, summary: &'static str) -> CommandSpec {
@@ -189,6 +294,11 @@ impl CommandSpec {
         self
     }
 
+    pub(crate) const fn categories(mut self, categories: u32) -> CommandSpec {
+        self.categories = categories;
+        self
+    }
+
     pub(crate) const fn keys(mut self, keys: &'static [KeySpec]) -> CommandSpec {
         self.keys = keys;
         self
@@ -201,6 +311,52 @@ impl CommandSpec {
 
     pub(crate) const fn is(&self, flags: u32) -> bool {
         self.flags & flags != 0
+    }
+
+    /// All categories of access control lists that the command is in.
+    pub(crate) fn all_categories(&self) -> u32 {
+        let mut all = self.categories;
+        all |= match self.group {
+            _ if matches!(self.handler, Handler::Container) => 0,
+            Group::Connection => category::CONNECTION,
+            Group::Generic => category::KEYSPACE,
+            Group::Scripting => category::SCRIPTING,
+            Group::String => category::STRING,
+            Group::Server => 0,
+        };
+        let implied = [
+            (flag::WRITE, category::WRITE),
+            (flag::ADMIN, category::ADMIN | category::DANGEROUS),
+            (flag::PUBSUB, category::PUBSUB),
+            (flag::BLOCKING, category::BLOCKING),
+        ];
+        all |= implied.iter().filter(|(flag, _)| self.is(*flag)).fold(0, |all, (_, implied)| all | implied);
+        // What a read-only script reads is not known, so EVAL_RO is no plain reader.
+        if self.is(flag::READONLY) && all & category::SCRIPTING == 0 {
+            all |= category::READ;
+        }
+        all | if self.is(flag::FAST) { category::FAST } else { category::SLOW }
+    }
+
+    /// First key, last key and step, as `COMMAND` said it before there were key specifications: the ranges that
+    /// follow one another without a gap as one; all 0 where that cannot tell the keys.
+    pub(crate) fn key_range(&self) -> (i64, i64, i64) {
+        let ranges = self.keys.iter().filter_map(|keys| match keys.find {
+            FindKeys::Range { last, step } => {
+                let first = keys.first as i64;
+                let last = if last < 0 { i64::from(last) } else { first + i64::from(last) };
+                Some((first, last, i64::from(step)))
+            }
+            FindKeys::Counted => None,
+        });
+        let joined = ranges.reduce(|so_far, next| {
+            if so_far.1 + 1 == next.0 && so_far.2 == 1 && next.2 == 1 {
+                (so_far.0, next.1, 1)
+            } else {
+                so_far
+            }
+        });
+        joined.unwrap_or_default()
     }
 
     /// Whether this many arguments, the name included, fit.

@@ -1,14 +1,17 @@
-//! Strings: GET, SET, the counters and their relatives.
+//! Strings as a whole: GET, SET and their relatives. Counters, parts of strings and LCS are in files of their own.
 
-use super::expiry::{self, When};
-use super::spec::{Group, access::*, flag::*, key};
+pub(super) mod counters;
+pub(super) mod lcs;
+pub(super) mod ranges;
+
+use super::expiry::{self, Unit, When};
+use super::spec::{Group, access::*, flag::*, key, keys};
 use super::{Args, CommandSpec};
 use crate::blob::Blob;
 use crate::error::{Error, Result};
-use crate::keyspace::{Content, Ctx, Key, Text};
-use crate::num::parse_i64;
+use crate::keyspace::{Content, Ctx, Entry, Key, Text};
 use crate::reply::Reply;
-use crate::store::Store;
+use crate::store::{LockMode, Store};
 
 pub(super) const COMMANDS: &[CommandSpec] = &[
     CommandSpec::new("GET", get_cmd)
@@ -19,14 +22,68 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
         .arity(2)
         .flags(READONLY | FAST)
         .keys(&[key(1, RO | ACCESS)]),
-    CommandSpec::new("INCR", incr_cmd)
-        .summary("Adds one to an integer, which is 0 if the key does not exist.")
-        .since("1.0.0")
+    CommandSpec::new("GETDEL", getdel_cmd)
+        .summary("Gives the value of a string and removes the key.")
+        .since("6.2.0")
         .group(Group::String)
         .syntax("key")
         .arity(2)
+        .flags(WRITE | FAST)
+        .keys(&[key(1, RW | ACCESS | DELETE)]),
+    CommandSpec::new("GETEX", getex_cmd)
+        .summary("Gives the value of a string and changes its deadline.")
+        .since("6.2.0")
+        .group(Group::String)
+        .syntax("key [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | PERSIST]")
+        .arity(-2)
+        .flags(WRITE | FAST)
+        .keys(&[key(1, RW | ACCESS | UPDATE)]),
+    CommandSpec::new("GETSET", getset_cmd)
+        .summary("Sets a key to a string and gives the string that it held.")
+        .since("1.0.0")
+        .group(Group::String)
+        .syntax("key value")
+        .arity(3)
         .flags(WRITE | DENYOOM | FAST)
         .keys(&[key(1, RW | ACCESS | UPDATE)]),
+    CommandSpec::new("MGET", mget_cmd)
+        .summary("Gives the values of several strings.")
+        .since("1.0.0")
+        .complexity("O(N) for N keys")
+        .group(Group::String)
+        .syntax("key [key ...]")
+        .arity(-2)
+        .flags(READONLY | FAST)
+        .keys(&[keys(1, -1, 1, RO | ACCESS)])
+        .tips(&["request_policy:multi_shard"]),
+    CommandSpec::new("MSET", mset_cmd)
+        .summary("Sets several keys to strings, all at once.")
+        .since("1.0.1")
+        .complexity("O(N) for N keys")
+        .group(Group::String)
+        .syntax("key value [key value ...]")
+        .arity(-3)
+        .flags(WRITE | DENYOOM)
+        .keys(&[keys(1, -1, 2, OW | UPDATE)])
+        .tips(&["request_policy:multi_shard", "response_policy:all_succeeded"]),
+    CommandSpec::new("MSETNX", msetnx_cmd)
+        .summary("Sets several keys to strings if none of them exists.")
+        .since("1.0.1")
+        .complexity("O(N) for N keys")
+        .group(Group::String)
+        .syntax("key value [key value ...]")
+        .arity(-3)
+        .flags(WRITE | DENYOOM)
+        .keys(&[keys(1, -1, 2, OW | INSERT)])
+        .tips(&["request_policy:multi_shard", "response_policy:agg_min"]),
+    CommandSpec::new("PSETEX", psetex_cmd)
+        .summary("Sets a key to a string that ends after a number of milliseconds.")
+        .since("2.6.0")
+        .group(Group::String)
+        .syntax("key milliseconds value")
+        .arity(4)
+        .flags(WRITE | DENYOOM)
+        .keys(&[key(1, OW | UPDATE)]),
     CommandSpec::new("SET", set_cmd)
         .summary("Sets a key to a string, whatever it held before.")
         .since("1.0.0")
@@ -38,6 +95,22 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
         .arity(-3)
         .flags(WRITE | DENYOOM)
         .keys(&[key(1, RW | ACCESS | UPDATE | VARIABLE_FLAGS)]),
+    CommandSpec::new("SETEX", setex_cmd)
+        .summary("Sets a key to a string that ends after a number of seconds.")
+        .since("2.0.0")
+        .group(Group::String)
+        .syntax("key seconds value")
+        .arity(4)
+        .flags(WRITE | DENYOOM)
+        .keys(&[key(1, OW | UPDATE)]),
+    CommandSpec::new("SETNX", setnx_cmd)
+        .summary("Sets a key to a string if it does not exist.")
+        .since("1.0.0")
+        .group(Group::String)
+        .syntax("key value")
+        .arity(3)
+        .flags(WRITE | DENYOOM | FAST)
+        .keys(&[key(1, OW | INSERT)]),
 ];
 
 /// When SET applies.
@@ -170,26 +243,28 @@ fn get<'c>(cx: &'c mut Ctx<'_>, key: Key<'_>) -> Result<Option<Text<'c>>> {
 
 fn set_cmd(cx: &mut Ctx<'_>, args: Args<'_>, out: &mut dyn Reply) -> Result<()> {
     let mut options = SetOptions::new();
+    let mut amount = None;
     let mut at = 3;
     while at < args.len() {
-        let has_expiry = !matches!(options.expiry, SetExpiry::Never);
+        let keeps = matches!(options.expiry, SetExpiry::Keep);
         if args.is(at, "NX") && options.condition.is_none_or(|set| set == SetCondition::IfMissing) {
             options.condition = Some(SetCondition::IfMissing);
         } else if args.is(at, "XX") && options.condition.is_none_or(|set| set == SetCondition::IfExists) {
             options.condition = Some(SetCondition::IfExists);
         } else if args.is(at, "GET") {
             options.get = true;
-        } else if args.is(at, "KEEPTTL") && matches!(options.expiry, SetExpiry::Never | SetExpiry::Keep) {
+        } else if args.is(at, "KEEPTTL") && amount.is_none() {
             options.expiry = SetExpiry::Keep;
-        } else if let (false, Some(unit)) = (has_expiry, expiry::Unit::of(args.at(at)))
-            && at + 1 < args.len()
-        {
+        } else if !keeps && let Some(unit) = expiry_option(args, at, amount) {
             at += 1;
-            options.expiry = SetExpiry::At(unit.when(args.integer(at)?));
+            amount = Some((unit, at));
         } else {
             return Err(Error::SYNTAX);
         }
         at += 1;
+    }
+    if let Some((unit, at)) = amount {
+        options.expiry = SetExpiry::At(unit.when(args.integer(at)?));
     }
     let outcome = set(cx, cx.key(args.at(1)), args.at(2), options, "set")?;
     match outcome {
@@ -199,6 +274,13 @@ fn set_cmd(cx: &mut Ctx<'_>, args: Args<'_>, out: &mut dyn Reply) -> Result<()> 
         _ => out.null(),
     }
     Ok(())
+}
+
+/// The unit of an expiry option with its amount behind it. The same one may stand twice, and the last one counts, but
+/// not another one beside it.
+fn expiry_option(args: Args<'_>, at: usize, before: Option<(Unit, usize)>) -> Option<Unit> {
+    let unit = Unit::of(args.at(at))?;
+    (at + 1 < args.len() && before.is_none_or(|(before, _)| before == unit)).then_some(unit)
 }
 
 /// `command` names the command in the error text of a bad expiry.
@@ -235,38 +317,184 @@ fn set(
         }
     }
     check_length(cx, value.len())?;
-    cx.put(key, Content::of(value), deadline, "set");
+    if deadline.is_some_and(|deadline| deadline <= cx.now()) {
+        // The string would have ended before anybody saw it.
+        cx.delete(key, "del");
+    } else {
+        cx.put(key, Content::of(value), deadline, "set");
+    }
     Ok(SetOutcome { applied: true, previous })
 }
 
 /// A string of this many bytes is not too long.
-fn check_length(cx: &Ctx<'_>, len: usize) -> Result<()> {
+pub(super) fn check_length(cx: &Ctx<'_>, len: usize) -> Result<()> {
     if len > cx.space.max_string { Err(Error::STRING_TOO_LARGE) } else { Ok(()) }
 }
 
-fn incr_cmd(cx: &mut Ctx<'_>, args: Args<'_>, out: &mut dyn Reply) -> Result<()> {
-    out.integer(incr_by(cx, cx.key(args.at(1)), 1)?);
+fn setnx_cmd(cx: &mut Ctx<'_>, args: Args<'_>, out: &mut dyn Reply) -> Result<()> {
+    let options = SetOptions::new().if_missing();
+    out.boolean_integer(set(cx, cx.key(args.at(1)), args.at(2), options, "setnx")?.applied);
     Ok(())
 }
 
-fn incr_by(cx: &mut Ctx<'_>, key: Key<'_>, by: i64) -> Result<i64> {
-    let sum = cx.update(key, "incrby", |entry| {
-        let old = match entry.text() {
-            Text::Int(number) => number,
-            // An integer that APPEND or SETRANGE put together is kept as text until it is counted with.
-            text => parse_i64(text.bytes(&mut itoa::Buffer::new())).ok_or(Error::NOT_INTEGER)?,
-        };
-        let sum = old.checked_add(by).ok_or(Error::OVERFLOW)?;
-        if !entry.set_int(sum) {
-            let deadline = entry.deadline();
-            entry.set(Content::Int(sum), deadline);
+fn setex_cmd(cx: &mut Ctx<'_>, args: Args<'_>, out: &mut dyn Reply) -> Result<()> {
+    let options = SetOptions::new().ex(args.integer(2)?);
+    set(cx, cx.key(args.at(1)), args.at(3), options, "setex")?;
+    out.ok();
+    Ok(())
+}
+
+fn psetex_cmd(cx: &mut Ctx<'_>, args: Args<'_>, out: &mut dyn Reply) -> Result<()> {
+    let options = SetOptions::new().px(args.integer(2)?);
+    set(cx, cx.key(args.at(1)), args.at(3), options, "psetex")?;
+    out.ok();
+    Ok(())
+}
+
+fn getset_cmd(cx: &mut Ctx<'_>, args: Args<'_>, out: &mut dyn Reply) -> Result<()> {
+    let options = SetOptions::new().get_previous();
+    match set(cx, cx.key(args.at(1)), args.at(2), options, "getset")?.previous {
+        Some(previous) => out.blob(&previous),
+        None => out.null(),
+    }
+    Ok(())
+}
+
+fn getdel_cmd(cx: &mut Ctx<'_>, args: Args<'_>, out: &mut dyn Reply) -> Result<()> {
+    match getdel(cx, cx.key(args.at(1)))? {
+        Some(entry) => entry.text().reply(out),
+        None => out.null(),
+    }
+    Ok(())
+}
+
+fn getdel(cx: &mut Ctx<'_>, key: Key<'_>) -> Result<Option<Entry>> {
+    Ok(if get(cx, key)?.is_some() { cx.take(key, "del") } else { None })
+}
+
+/// What [`Store::getex`] does with the key's deadline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum GetexOption {
+    /// The key ends after this many seconds (EX).
+    Ex(i64),
+    /// The key ends after this many milliseconds (PX).
+    Px(i64),
+    /// The key ends at this many seconds after the Unix epoch (EXAT).
+    ExAt(i64),
+    /// The key ends at this many milliseconds after the Unix epoch (PXAT).
+    PxAt(i64),
+    /// The key has no deadline any more (PERSIST).
+    Persist,
+}
+
+fn getex_cmd(cx: &mut Ctx<'_>, args: Args<'_>, out: &mut dyn Reply) -> Result<()> {
+    let mut amount = None;
+    let mut persist = false;
+    let mut at = 2;
+    while at < args.len() {
+        if args.is(at, "PERSIST") && amount.is_none() {
+            persist = true;
+        } else if !persist && let Some(unit) = expiry_option(args, at, amount) {
+            at += 1;
+            amount = Some((unit, at));
+        } else {
+            return Err(Error::SYNTAX);
         }
-        Ok(sum)
-    })?;
-    Ok(sum.unwrap_or_else(|| {
-        cx.put(key, Content::Int(by), None, "incrby");
-        by
-    }))
+        at += 1;
+    }
+    let option = match amount {
+        Some((unit, at)) => args.integer(at).map(|amount| GetexChange::Expire(unit.when(amount))),
+        None if persist => Ok(GetexChange::Persist),
+        None => Ok(GetexChange::Nothing),
+    };
+    match getex(cx, cx.key(args.at(1)), option)? {
+        Some(value) => out.blob(&value),
+        None => out.null(),
+    }
+    Ok(())
+}
+
+enum GetexChange {
+    Nothing,
+    Persist,
+    Expire(When),
+}
+
+/// `change` may be the error of an amount that is no number: Redis tells it only if the key exists.
+fn getex(cx: &mut Ctx<'_>, key: Key<'_>, change: Result<GetexChange>) -> Result<Option<Blob>> {
+    let Some(text) = get(cx, key)? else { return Ok(None) };
+    let value = text.to_blob();
+    match change? {
+        GetexChange::Nothing => {}
+        GetexChange::Persist => {
+            expiry::persist(cx, key);
+        }
+        GetexChange::Expire(when) => {
+            let deadline = when.deadline(cx, "getex")?;
+            if deadline <= cx.now() {
+                cx.delete(key, "del");
+            } else {
+                cx.set_deadline(key, Some(deadline), "expire");
+            }
+        }
+    }
+    Ok(Some(value))
+}
+
+fn mget_cmd(cx: &mut Ctx<'_>, args: Args<'_>, out: &mut dyn Reply) -> Result<()> {
+    let keys = args.from(1);
+    out.array(keys.len());
+    for key in keys {
+        match mget_one(cx, cx.key(key)) {
+            Some(text) => text.reply(out),
+            None => out.null(),
+        }
+    }
+    Ok(())
+}
+
+/// One value of MGET: a key that holds no string counts as missing.
+fn mget_one<'c>(cx: &'c mut Ctx<'_>, key: Key<'_>) -> Option<Text<'c>> {
+    get(cx, key).ok().flatten()
+}
+
+fn mset_cmd(cx: &mut Ctx<'_>, args: Args<'_>, out: &mut dyn Reply) -> Result<()> {
+    mset(cx, pairs(args, "mset")?, false)?;
+    out.ok();
+    Ok(())
+}
+
+fn msetnx_cmd(cx: &mut Ctx<'_>, args: Args<'_>, out: &mut dyn Reply) -> Result<()> {
+    out.boolean_integer(mset(cx, pairs(args, "msetnx")?, true)?);
+    Ok(())
+}
+
+/// Keys and values by turns.
+fn pairs<'a>(args: Args<'a>, command: &str) -> Result<impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone> {
+    let (pairs, rest) = args.from(1).as_chunks::<2>();
+    if !rest.is_empty() {
+        return Err(Error::wrong_arity(command));
+    }
+    Ok(pairs.iter().map(|&[key, value]| (key, value)))
+}
+
+/// Sets all pairs, or none of them: with `if_missing` only where no key exists, which the answer says.
+fn mset<'a>(
+    cx: &mut Ctx<'_>,
+    pairs: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone,
+    if_missing: bool,
+) -> Result<bool> {
+    for (_, value) in pairs.clone() {
+        check_length(cx, value.len())?;
+    }
+    if if_missing && pairs.clone().any(|(key, _)| cx.peek(cx.key(key)).is_some()) {
+        return Ok(false);
+    }
+    for (key, value) in pairs {
+        cx.put(cx.key(key), Content::of(value), None, "set");
+    }
+    Ok(true)
 }
 
 /// # Strings
@@ -360,22 +588,205 @@ impl Store {
         self.write_key(key.as_ref(), |cx, key| set(cx, key, value.as_ref(), options, "set"))
     }
 
-    /// Adds one to an integer (INCR) and answers the sum; a key that does not exist counts as 0.
+    /// Sets a key to a string if it does not exist (SETNX); false if it does.
     ///
     /// # Errors
     ///
-    /// `ERR value is not an integer or out of range` if the value is no integer, `ERR increment or decrement would
-    /// overflow` past 64 bits, `WRONGTYPE` if the key holds another type; nothing changed then.
+    /// As [`set`](Store::set).
     ///
     /// # Examples
     ///
     /// ```
     /// let store = redmoon::Store::new();
-    /// assert_eq!(store.incr("visits")?, 1);
-    /// assert_eq!(store.incr("visits")?, 2);
+    /// assert!(store.setnx("key", "first")?);
+    /// assert!(!store.setnx("key", "second")?);
     /// # Ok::<(), redmoon::Error>(())
     /// ```
-    pub fn incr(&self, key: impl AsRef<[u8]>) -> Result<i64> {
-        self.write_key(key.as_ref(), |cx, key| incr_by(cx, key, 1))
+    pub fn setnx(&self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Result<bool> {
+        Ok(self.set_as(key.as_ref(), value.as_ref(), SetOptions::new().if_missing(), "setnx")?.applied)
+    }
+
+    /// Sets a key to a string that ends after a number of seconds (SETEX).
+    ///
+    /// # Errors
+    ///
+    /// `ERR invalid expire time in 'setex' command` for a time that is not positive or too far away; otherwise as
+    /// [`set`](Store::set).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use redmoon::{Store, Ttl};
+    ///
+    /// let store = Store::new();
+    /// store.setex("session", 60, "42")?;
+    /// assert!(matches!(store.ttl("session")?, Ttl::Left(_)));
+    /// # Ok::<(), redmoon::Error>(())
+    /// ```
+    pub fn setex(&self, key: impl AsRef<[u8]>, seconds: i64, value: impl AsRef<[u8]>) -> Result<()> {
+        self.set_as(key.as_ref(), value.as_ref(), SetOptions::new().ex(seconds), "setex").map(drop)
+    }
+
+    /// Sets a key to a string that ends after a number of milliseconds (PSETEX).
+    ///
+    /// # Errors
+    ///
+    /// `ERR invalid expire time in 'psetex' command` for a time that is not positive or too far away; otherwise as
+    /// [`set`](Store::set).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let store = redmoon::Store::new();
+    /// store.psetex("session", 1500, "42")?;
+    /// assert!(store.psetex("session", 0, "42").is_err());
+    /// # Ok::<(), redmoon::Error>(())
+    /// ```
+    pub fn psetex(&self, key: impl AsRef<[u8]>, millis: i64, value: impl AsRef<[u8]>) -> Result<()> {
+        self.set_as(key.as_ref(), value.as_ref(), SetOptions::new().px(millis), "psetex").map(drop)
+    }
+
+    fn set_as(
+        &self,
+        key: &[u8],
+        value: &[u8],
+        options: SetOptions,
+        command: &'static str,
+    ) -> Result<SetOutcome> {
+        self.write_key(key, |cx, key| set(cx, key, value, options, command))
+    }
+
+    /// Sets a key to a string and gives the one that it held (GETSET), `None` if it did not exist. The key has no
+    /// deadline then.
+    ///
+    /// # Errors
+    ///
+    /// `WRONGTYPE` if the key holds another type, and nothing changed then; otherwise as [`set`](Store::set).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let store = redmoon::Store::new();
+    /// assert_eq!(store.getset("key", "new")?, None);
+    /// assert_eq!(store.getset("key", "newer")?.unwrap(), "new");
+    /// # Ok::<(), redmoon::Error>(())
+    /// ```
+    pub fn getset(&self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Result<Option<Blob>> {
+        let options = SetOptions::new().get_previous();
+        Ok(self.set_as(key.as_ref(), value.as_ref(), options, "getset")?.previous)
+    }
+
+    /// Gives the value of a string and removes the key (GETDEL); `None` if it does not exist.
+    ///
+    /// # Errors
+    ///
+    /// `WRONGTYPE` if the key holds another type; it stays then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let store = redmoon::Store::new();
+    /// store.set("token", "abc")?;
+    /// assert_eq!(store.getdel("token")?.unwrap(), "abc");
+    /// assert_eq!(store.getdel("token")?, None);
+    /// # Ok::<(), redmoon::Error>(())
+    /// ```
+    pub fn getdel(&self, key: impl AsRef<[u8]>) -> Result<Option<Blob>> {
+        self.write_key(key.as_ref(), |cx, key| Ok(getdel(cx, key)?.map(|entry| entry.text().to_blob())))
+    }
+
+    /// Gives the value of a string and changes its deadline (GETEX); `None` if the key does not exist. A Unix time
+    /// that is past removes the key.
+    ///
+    /// # Errors
+    ///
+    /// `ERR invalid expire time in 'getex' command` for a time that is not positive or too far away, `WRONGTYPE` if
+    /// the key holds another type; nothing changed then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use redmoon::{GetexOption, Store, Ttl};
+    ///
+    /// let store = Store::new();
+    /// store.setex("session", 60, "42")?;
+    /// assert_eq!(store.getex("session", GetexOption::Persist)?.unwrap(), "42");
+    /// assert_eq!(store.ttl("session")?, Ttl::Persistent);
+    /// # Ok::<(), redmoon::Error>(())
+    /// ```
+    pub fn getex(&self, key: impl AsRef<[u8]>, option: GetexOption) -> Result<Option<Blob>> {
+        let change = match option {
+            GetexOption::Ex(seconds) => GetexChange::Expire(Unit::Ex.when(seconds)),
+            GetexOption::Px(millis) => GetexChange::Expire(Unit::Px.when(millis)),
+            GetexOption::ExAt(seconds) => GetexChange::Expire(Unit::ExAt.when(seconds)),
+            GetexOption::PxAt(millis) => GetexChange::Expire(Unit::PxAt.when(millis)),
+            GetexOption::Persist => GetexChange::Persist,
+        };
+        self.write_key(key.as_ref(), |cx, key| getex(cx, key, Ok(change)))
+    }
+
+    /// Gives the values of several keys in their order (MGET); `None` for a key that does not exist or holds another
+    /// type.
+    ///
+    /// # Errors
+    ///
+    /// `BUSY` when a script that ran out of time holds one of the keys.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let store = redmoon::Store::new();
+    /// store.mset(&[("a", "1"), ("b", "2")])?;
+    /// let values = store.mget(&["a", "nothing", "b"])?;
+    /// assert_eq!(values, [Some("1".into()), None, Some("2".into())]);
+    /// # Ok::<(), redmoon::Error>(())
+    /// ```
+    pub fn mget<K: AsRef<[u8]>>(&self, keys: &[K]) -> Result<Vec<Option<Blob>>> {
+        self.with_keys(keys.iter().map(AsRef::as_ref), LockMode::Read, |cx| {
+            Ok(keys.iter().map(|key| mget_one(cx, cx.key(key.as_ref())).map(Text::to_blob)).collect())
+        })
+    }
+
+    /// Sets several keys to strings, all at once (MSET); they have no deadlines then. Of two pairs with the same key
+    /// the later one counts.
+    ///
+    /// # Errors
+    ///
+    /// `ERR string exceeds maximum allowed size` for a value longer than the store takes; nothing changed then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let store = redmoon::Store::new();
+    /// store.mset(&[("a", "1"), ("b", "2")])?;
+    /// assert_eq!(store.get("b")?.unwrap(), "2");
+    /// # Ok::<(), redmoon::Error>(())
+    /// ```
+    pub fn mset<K: AsRef<[u8]>, V: AsRef<[u8]>>(&self, pairs: &[(K, V)]) -> Result<()> {
+        self.mset_pairs(pairs, false).map(drop)
+    }
+
+    /// Sets several keys to strings if none of them exists (MSETNX); false if one does, and nothing changed then.
+    ///
+    /// # Errors
+    ///
+    /// As [`mset`](Store::mset).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let store = redmoon::Store::new();
+    /// assert!(store.msetnx(&[("a", "1"), ("b", "2")])?);
+    /// assert!(!store.msetnx(&[("b", "3"), ("c", "4")])?);
+    /// assert_eq!(store.get("c")?, None);
+    /// # Ok::<(), redmoon::Error>(())
+    /// ```
+    pub fn msetnx<K: AsRef<[u8]>, V: AsRef<[u8]>>(&self, pairs: &[(K, V)]) -> Result<bool> {
+        self.mset_pairs(pairs, true)
+    }
+
+    fn mset_pairs<K: AsRef<[u8]>, V: AsRef<[u8]>>(&self, pairs: &[(K, V)], if_missing: bool) -> Result<bool> {
+        let pairs = pairs.iter().map(|(key, value)| (key.as_ref(), value.as_ref()));
+        self.with_keys(pairs.clone().map(|(key, _)| key), LockMode::Write, |cx| mset(cx, pairs, if_missing))
     }
 }

@@ -1,10 +1,10 @@
 //! The longest common subsequence of two byte strings, for the LCS command.
 //!
-//! The textbook dynamic programme (Robert Wagner and Michael Fischer, "The string-to-string correction problem", 1974):
-//! `length[i][j]` is the answer for the first `i` bytes of one string and the first `j` of the other, and a walk from
-//! the end of both finds the bytes. Where several subsequences are equally long, Redis's walk decides which one is
-//! reported, and so does this one: a byte that both strings have here is always taken; else the first string gives
-//! way only if that keeps strictly more than if the second did.
+//! The textbook dynamic programme (Robert Wagner and Michael Fischer, "The string-to-string correction problem",
+//! 1974): `length[i][j]` is the answer for the first `i` bytes of one string and the first `j` of the other, and a
+//! walk from the end of both finds the bytes. Where several subsequences are equally long, Redis's walk decides which
+//! one is reported, and so does this one: a byte that both strings have here is always taken; else the first string
+//! gives way only if that keeps strictly more than if the second did.
 //!
 //! The walk needs no lengths, only that last decision, so one bit per pair of positions is kept, and one row of
 //! lengths at a time.
@@ -40,7 +40,11 @@ pub(crate) fn lcs(a: &[u8], b: &[u8], min_match_len: usize) -> Option<Lcs> {
     let (mut i, mut j) = (a.len(), b.len());
     while i > 0 && j > 0 {
         if a[i - 1] != b[j - 1] {
-            if decisions.first_gives_way(i - 1, j - 1) { i -= 1 } else { j -= 1 }
+            if decisions.first_gives_way(i - 1, j - 1) {
+                i -= 1
+            } else {
+                j -= 1
+            }
             continue;
         }
         let end = (i, j);

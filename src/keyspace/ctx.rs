@@ -133,8 +133,22 @@ impl<'a> Ctx<'a> {
     /// Looks a key up as a command that reads does: counted as hit or miss, and its access time noted.
     #[inline]
     pub(crate) fn find(&mut self, key: Key<'_>) -> Option<&Entry> {
-        let at = self.locate(key, self.turn.db);
         let seconds = self.access_seconds();
+        let (db, at) = self.look_up(key)?;
+        db.set_accessed(at, seconds);
+        db.get(at)
+    }
+
+    /// As [`find`](Ctx::find) for a command that asks about the key without reading its value: counted, but no access.
+    pub(crate) fn find_untouched(&mut self, key: Key<'_>) -> Option<&Entry> {
+        let (db, at) = self.look_up(key)?;
+        db.get(at)
+    }
+
+    /// A key's database and position, the look-up being counted as hit or miss.
+    #[inline]
+    fn look_up(&mut self, key: Key<'_>) -> Option<(&Db, usize)> {
+        let at = self.locate(key, self.turn.db);
         let shard = self.shard(self.space.shard(key.hash));
         let counter = if at.is_some() { &shard.hits } else { &shard.misses };
         if self.is_alone() {
@@ -142,10 +156,7 @@ impl<'a> Ctx<'a> {
         } else {
             counter.add(1);
         }
-        let db = &shard.dbs[self.turn.db];
-        let at = at?;
-        db.set_accessed(at, seconds);
-        db.get(at)
+        Some((&shard.dbs[self.turn.db], at?))
     }
 
     /// Looks a key up without a trace.
@@ -265,8 +276,11 @@ impl<'a> Ctx<'a> {
 
     /// Sets or removes the deadline (milliseconds since the epoch) of a key; false if the key does not exist.
     pub(crate) fn set_deadline(&mut self, key: Key<'_>, deadline: Option<i64>, event: Event) -> bool {
+        let seconds = self.access_seconds();
         let done = self.write(key, self.turn.db, event, |db, at| {
-            db.set_deadline(at.ok_or(())?, deadline, key.hash);
+            let at = at.ok_or(())?;
+            db.set_accessed(at, seconds);
+            db.set_deadline(at, deadline, key.hash);
             Ok::<(), ()>(())
         });
         done.is_ok()

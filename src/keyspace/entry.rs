@@ -284,9 +284,25 @@ impl Entry {
         }
     }
 
-    /// Whether OBJECT ENCODING calls the string `raw`.
-    pub(crate) fn is_raw(&self) -> bool {
+    /// Whether a short string was changed in place.
+    fn is_raw(&self) -> bool {
         self.shape().raw
+    }
+
+    /// What TYPE calls the value.
+    pub(crate) fn type_name(&self) -> &'static str {
+        "string"
+    }
+
+    /// What OBJECT ENCODING calls the form in which a value of this type would be kept.
+    pub(crate) fn encoding(&self) -> &'static str {
+        /// The longest string that Redis keeps in one block with its header.
+        const EMBSTR: usize = 44;
+        match self.text() {
+            Text::Int(_) => "int",
+            Text::Bytes(bytes) if bytes.len() <= EMBSTR && !self.is_raw() => "embstr",
+            Text::Bytes(_) | Text::Shared(_) => "raw",
+        }
     }
 
     /// The shared buffer, for [`Kind::Shared`] only.

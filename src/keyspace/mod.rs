@@ -5,9 +5,11 @@ mod entry;
 mod expiry;
 mod shard;
 mod space;
+mod stats;
 mod undo;
 
 pub(crate) use ctx::{Access, Ctx, Event, Key, Shards, Turn};
-pub(crate) use entry::{Content, Entry, Text};
+pub(crate) use entry::{Content, EMBEDDED, Entry, Text};
 pub(crate) use shard::{Db, Shard};
 pub(crate) use space::{Counter, Space};
+pub(crate) use stats::{Stats, Tally};

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use foldhash::fast::FixedState;
 
+use super::Stats;
 use crate::clock::Clock;
+use crate::rng::Rng;
 
 /// Settings and sources that every shard and every [`Ctx`](super::Ctx) of one store shares.
 pub(crate) struct Space {
@@ -14,14 +16,26 @@ pub(crate) struct Space {
     pub(crate) databases: usize,
     /// The longest string that a command may make, in bytes (`proto-max-bulk-len`).
     pub(crate) max_string: usize,
+    pub(crate) stats: Arc<Stats>,
     hasher: FixedState,
+    /// How many generators were handed out, counted from the seed.
+    draws: AtomicU64,
     /// Shards are a power of two; the hash's upper half is masked with this to find a key's.
     mask: usize,
 }
 
 impl Space {
     pub(crate) fn new(clock: Arc<dyn Clock>, databases: usize, shards: usize, max_string: usize, seed: u64) -> Space {
-        Space { clock, databases, max_string, hasher: FixedState::with_seed(seed), mask: shards - 1 }
+        let stats = Arc::new(Stats::new(clock.now_micros()));
+        let hasher = FixedState::with_seed(seed);
+        Space { clock, databases, max_string, stats, hasher, draws: AtomicU64::new(seed), mask: shards - 1 }
+    }
+
+    /// A generator for one command. A shard's lock may be held for reading by many, so the store's randomness is a
+    /// counter; mixing the count keeps the sequences of neighbours apart.
+    pub(crate) fn rng(&self) -> Rng {
+        let count = self.draws.fetch_add(1, Ordering::Relaxed);
+        Rng::seeded(Rng::seeded(count).next_u64())
     }
 
     #[inline]
@@ -61,9 +75,5 @@ impl Counter {
 
     pub(crate) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn reset(&self) {
-        self.0.store(0, Ordering::Relaxed);
     }
 }

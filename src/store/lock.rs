@@ -4,14 +4,14 @@
 //! caller that waits for a script which ran out of time after it had written does not wait for ever: it gets `BUSY`.
 
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::stats::Stats;
 use crate::error::{Error, Result};
-use crate::keyspace::{Access, Ctx, Shard, Shards, Space, Turn};
+use crate::keyspace::{Access, Ctx, Shard, Shards, Space, Stats, Turn};
 use crate::rng::Rng;
 
 /// How long a waiting caller sleeps before it looks whether the holder is overdue.
@@ -21,10 +21,9 @@ const PATIENCE: Duration = Duration::from_millis(5);
 pub(crate) struct Inner {
     shards: Box<[Cell]>,
     pub(crate) space: Space,
-    pub(crate) stats: Stats,
+    /// The same as the space's: figures that are counted here and shown by a command (INFO).
+    pub(crate) stats: Arc<Stats>,
     pub(crate) rng: Mutex<Rng>,
-    /// The clock's reading when the store was made, in microseconds.
-    pub(crate) born: i64,
 }
 
 /// A shard and its lock, on cache lines of its own.
@@ -72,8 +71,7 @@ impl Inner {
     pub(super) fn new(space: Space, rng: Rng) -> Inner {
         let cell = |_| Cell { lock: RwLock::new(Shard::new(space.databases)), overdue: AtomicBool::new(false) };
         let shards = (0..space.shards()).map(cell).collect();
-        let born = space.clock.now_micros();
-        Inner { shards, space, stats: Stats::new(), rng: Mutex::new(rng), born }
+        Inner { shards, stats: Arc::clone(&space.stats), space, rng: Mutex::new(rng) }
     }
 
     pub(crate) fn shard_of(&self, key: &[u8]) -> usize {

@@ -2,7 +2,6 @@
 
 mod builder;
 mod lock;
-mod stats;
 
 use std::sync::Arc;
 
@@ -11,7 +10,7 @@ use crate::keyspace::{Ctx, Key, Turn};
 
 pub use builder::StoreBuilder;
 pub(crate) use lock::{Held, Inner, LockMode, ShardSet};
-pub(crate) use stats::Tally;
+pub(crate) use crate::keyspace::Tally;
 
 /// An in-process, Redis-like store.
 ///

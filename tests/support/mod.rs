@@ -4,14 +4,18 @@
 //! the `PATH` the test is skipped, and says so; with `REDMOON_REQUIRE_REDIS=1` it fails instead, so that a build
 //! machine that lost its server cannot look green.
 
-#![allow(dead_code, reason = "each test and each bench that includes this module uses a part of it")]
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "each test and each bench that includes this module uses a part of it"
+)]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken harness must stop the test")]
 #![allow(clippy::disallowed_methods, reason = "waiting for a real process takes real time")]
 
 pub(crate) mod client;
 pub(crate) mod rng;
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -38,11 +42,7 @@ impl Oracle {
 
     /// The same with more of redis-server's options, such as `["--lua-time-limit", "60000"]`.
     pub(crate) fn start_with(options: &[&str]) -> Option<Oracle> {
-        static NUMBER: AtomicUsize = AtomicUsize::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("redmoon-oracle-{}-{number}", std::process::id());
-        let directory = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&directory).expect("a temporary directory for redis-server");
+        let directory = new_directory();
         let spawned = Command::new(PROGRAM)
             .args(["--port", "0", "--save", "", "--appendonly", "no", "--daemonize", "no"])
             .args(["--loglevel", "warning", "--logfile", "log"])
@@ -91,10 +91,10 @@ impl Oracle {
     fn wait_until_it_answers(&mut self) {
         let started = Instant::now();
         loop {
-            if let Ok(mut client) = Client::connect(&socket(&self.directory)) {
-                if client.raw(&["PING"]) == b"+PONG\r\n" {
-                    return;
-                }
+            if let Ok(mut client) = Client::connect(&socket(&self.directory))
+                && client.raw(&["PING"]) == b"+PONG\r\n"
+            {
+                return;
             }
             if let Ok(Some(status)) = self.process.try_wait() {
                 let log = std::fs::read_to_string(self.directory.join("log")).unwrap_or_default();
@@ -114,6 +114,20 @@ impl Drop for Oracle {
     }
 }
 
+/// A directory that no other server has, not even one that a killed run left behind.
+fn new_directory() -> PathBuf {
+    static NUMBER: AtomicUsize = AtomicUsize::new(0);
+    loop {
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let directory = std::env::temp_dir().join(format!("redmoon-oracle-{}-{number}", std::process::id()));
+        match std::fs::create_dir(&directory) {
+            Ok(()) => return directory,
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => panic!("no temporary directory {}: {error}", directory.display()),
+        }
+    }
+}
+
 fn socket(directory: &Path) -> PathBuf {
     directory.join("socket")
 }
@@ -123,7 +137,8 @@ fn skip() {
         std::env::var_os("REDMOON_REQUIRE_REDIS").is_none_or(|value| value != "1"),
         "REDMOON_REQUIRE_REDIS=1 is set, and there is no {PROGRAM} on PATH"
     );
-    eprintln!("skipped: no {PROGRAM} on PATH");
+    // Past the test runner, which would swallow what a passing test prints; in one piece, because tests run at once.
+    let _ = std::io::stderr().write_all(format!("skipped: no {PROGRAM} on PATH\n").as_bytes());
 }
 
 /// A number from the environment, or the default; a value that is not a number stops the test.

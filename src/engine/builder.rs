@@ -1,0 +1,170 @@
+//! [`EngineBuilder`]: the settings of an engine.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use super::cache::Cache;
+use super::pool::Pool;
+use super::{Engine, EngineLimits, Inner};
+use crate::rng::Drand48;
+use crate::store::Store;
+
+pub(super) type Log = Box<dyn Fn(LogLevel, &[u8]) + Send + Sync>;
+
+/// The level of a line that a script logs with `redis.log`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum LogLevel {
+    /// `redis.LOG_DEBUG`
+    Debug,
+    /// `redis.LOG_VERBOSE`
+    Verbose,
+    /// `redis.LOG_NOTICE`
+    Notice,
+    /// `redis.LOG_WARNING`
+    Warning,
+}
+
+/// How a Lua number becomes an argument of a command.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NumberFormat {
+    /// Integers as plain digits, others as the shortest digits that give the same number: Redis 7.4 and Valkey 8.
+    #[default]
+    Shortest,
+    /// 17 significant digits, C's `%.17g`: Redis 7.0 and before.
+    Digits17,
+}
+
+/// Settings of a new engine, from [`Engine::builder`].
+///
+/// # Examples
+///
+/// ```
+/// use redmoon::{Engine, NONE, Store};
+/// use std::time::Duration;
+///
+/// let engine = Engine::builder(Store::new()).time_limit(Duration::from_millis(20)).build();
+/// let error = engine.eval("while true do end", NONE, NONE).unwrap_err();
+/// assert_eq!(error.to_string(), "BUSY Script exceeded time limit");
+/// ```
+#[must_use]
+pub struct EngineBuilder {
+    store: Store,
+    limits: EngineLimits,
+    undeclared_keys: bool,
+    numbers: NumberFormat,
+    most_evaluated: usize,
+    seed: Option<i32>,
+    log: Option<Log>,
+}
+
+impl std::fmt::Debug for EngineBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EngineBuilder")
+            .field("time_limit", &self.limits.time)
+            .field("memory_limit", &self.limits.memory)
+            .field("reply_limit", &self.limits.reply)
+            .field("allow_undeclared_keys", &self.undeclared_keys)
+            .finish_non_exhaustive()
+    }
+}
+
+impl EngineBuilder {
+    pub(super) fn new(store: Store) -> EngineBuilder {
+        EngineBuilder {
+            store,
+            limits: EngineLimits {
+                time: Some(Duration::from_secs(5)),
+                reply: 10 * 1024 * 1024,
+                memory: 256 * 1024 * 1024,
+            },
+            undeclared_keys: true,
+            numbers: NumberFormat::default(),
+            most_evaluated: 500,
+            seed: None,
+            log: None,
+        }
+    }
+
+    /// How long a script may run: 5 seconds by default, `None` for no limit.
+    ///
+    /// A script that has not written is ended with `BUSY Script exceeded time limit`. One that has written goes on,
+    /// and whoever waits for its keys gets `BUSY`.
+    pub fn time_limit(mut self, limit: impl Into<Option<Duration>>) -> EngineBuilder {
+        self.limits.time = limit.into();
+        self
+    }
+
+    /// How large a script's reply may be, in bytes: 10 MiB by default. Strings count with their length, any other
+    /// value with 8. A larger one is the error `ERR script output too large`.
+    pub fn reply_limit(mut self, bytes: usize) -> EngineBuilder {
+        self.limits.reply = bytes;
+        self
+    }
+
+    /// How much memory one Lua state may take, in bytes: 256 MiB by default. Past it an allocation is the Lua error
+    /// `not enough memory`. Garbage counts until it is collected: leave three times what scripts really need.
+    pub fn memory_limit(mut self, bytes: usize) -> EngineBuilder {
+        self.limits.memory = bytes;
+        self
+    }
+
+    /// Whether scripts may touch keys that they were not called with: yes by default, as in Redis; a script then has
+    /// the whole store to itself. If not, scripts on different keys run at the same time. A script's own flag
+    /// (`#!lua flags=allow-undeclared-keys` or `deny-undeclared-keys`) goes first.
+    pub fn allow_undeclared_keys(mut self, allow: bool) -> EngineBuilder {
+        self.undeclared_keys = allow;
+        self
+    }
+
+    /// How a Lua number becomes an argument of a command.
+    pub fn number_format(mut self, format: NumberFormat) -> EngineBuilder {
+        self.numbers = format;
+        self
+    }
+
+    /// How many scripts that came by EVAL stay cached: 500 by default. The one that ran longest ago goes first.
+    /// Scripts that were loaded stay until a flush.
+    pub fn evaluated_scripts(mut self, most: usize) -> EngineBuilder {
+        self.most_evaluated = most;
+        self
+    }
+
+    /// Seeds `math.random` as `math.randomseed` would. By default the sequence is that of a fresh Redis server,
+    /// the same every time.
+    pub fn random_seed(mut self, seed: i32) -> EngineBuilder {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Where `redis.log` goes; nowhere by default. The function must not call the store: the script holds its keys.
+    pub fn log(mut self, log: impl Fn(LogLevel, &[u8]) + Send + Sync + 'static) -> EngineBuilder {
+        self.log = Some(Box::new(log));
+        self
+    }
+
+    /// Makes the engine.
+    #[must_use]
+    pub fn build(self) -> Engine {
+        let mut random = Drand48::new();
+        if let Some(seed) = self.seed {
+            random.seed(seed);
+        }
+        Engine {
+            inner: Arc::new(Inner {
+                store: self.store,
+                cache: Cache::new(self.most_evaluated),
+                pool: Pool::default(),
+                random: Mutex::new(random),
+                limits: self.limits,
+                undeclared_keys: self.undeclared_keys,
+                numbers: self.numbers,
+                log: self.log,
+                published: Default::default(),
+            }),
+        }
+    }
+}

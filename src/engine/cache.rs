@@ -1,0 +1,142 @@
+//! The script cache: sources by SHA-1, shared by all states of an engine.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use parking_lot::RwLock;
+
+use super::flags::Flags;
+use crate::error::Error;
+
+/// A SHA-1 as 40 lower-case hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Sha([u8; 40]);
+
+impl Sha {
+    pub(crate) fn of(source: &[u8]) -> Sha {
+        let mut hex = [0; 40];
+        for (pair, byte) in hex.chunks_exact_mut(2).zip(sha1_smol::Sha1::from(source).digest().bytes()) {
+            pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+        }
+        Sha(hex)
+    }
+
+    /// A name that a caller gave, in any case; `None` if its length is wrong.
+    pub(crate) fn parse(name: &[u8]) -> Option<Sha> {
+        let mut hex: [u8; 40] = name.try_into().ok()?;
+        hex.make_ascii_lowercase();
+        Some(Sha(hex))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        // A name that a caller gave may be anything; one that is found in the cache is hexadecimal.
+        std::str::from_utf8(&self.0).unwrap_or("")
+    }
+}
+
+fn digit(value: u8) -> u8 {
+    if value < 10 { b'0' + value } else { b'a' + value - 10 }
+}
+
+/// A script that compiles.
+pub(crate) struct Source {
+    /// Never the same for two sources of a process: compiled functions are kept by it.
+    pub(crate) id: u64,
+    pub(crate) sha: Sha,
+    pub(crate) body: Box<[u8]>,
+    /// How many bytes of the body are the `#!` line.
+    pub(crate) skip: usize,
+    pub(crate) flags: Flags,
+    /// Whether SCRIPT LOAD put it there; otherwise it may be evicted.
+    loaded: AtomicBool,
+    last_run: AtomicU64,
+}
+
+impl Source {
+    /// Reads the script's first line; whether the rest compiles is for a state to say.
+    pub(crate) fn new(sha: Sha, body: &[u8]) -> Result<Source, Error> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let (flags, skip) = Flags::read(body)?;
+        Ok(Source {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            sha,
+            body: body.into(),
+            skip,
+            flags,
+            loaded: AtomicBool::new(false),
+            last_run: AtomicU64::new(0),
+        })
+    }
+
+    /// What the compiler gets.
+    pub(crate) fn text(&self) -> &[u8] {
+        &self.body[self.skip..]
+    }
+}
+
+pub(crate) struct Cache {
+    scripts: RwLock<HashMap<Sha, Arc<Source>, foldhash::fast::RandomState>>,
+    clock: AtomicU64,
+    /// How many scripts that came by EVAL are kept.
+    most_evaluated: usize,
+}
+
+impl Cache {
+    pub(crate) fn new(most_evaluated: usize) -> Cache {
+        Cache { scripts: RwLock::default(), clock: AtomicU64::new(1), most_evaluated }
+    }
+
+    /// A cached script, which counts as run now.
+    #[inline]
+    pub(crate) fn find(&self, sha: Sha) -> Option<Arc<Source>> {
+        let scripts = self.scripts.read();
+        let script = scripts.get(&sha)?;
+        if !script.loaded.load(Ordering::Relaxed) {
+            script.last_run.store(self.clock.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+        }
+        Some(Arc::clone(script))
+    }
+
+    /// Whether a script is cached, without counting as a run.
+    pub(crate) fn get(&self, sha: Sha) -> Option<Arc<Source>> {
+        self.scripts.read().get(&sha).cloned()
+    }
+
+    /// Adds a script that came by EVAL; answers it, or the one that another thread was faster with, and whether
+    /// the one that ran longest ago was evicted for it.
+    pub(crate) fn add_evaluated(&self, script: Source) -> (Arc<Source>, bool) {
+        let mut scripts = self.scripts.write();
+        let stamp = self.clock.fetch_add(1, Ordering::Relaxed);
+        script.last_run.store(stamp, Ordering::Relaxed);
+        let added = Arc::clone(scripts.entry(script.sha).or_insert_with(|| Arc::new(script)));
+        let evaluated = scripts.values().filter(|script| !script.loaded.load(Ordering::Relaxed));
+        let (count, oldest) = evaluated.fold((0, None::<&Arc<Source>>), |(count, oldest), script| {
+            let ran = |script: &Arc<Source>| script.last_run.load(Ordering::Relaxed);
+            let oldest = oldest.filter(|oldest| ran(oldest) <= ran(script)).or(Some(script));
+            (count + 1, oldest)
+        });
+        let evicted = if count > self.most_evaluated { oldest.map(|script| script.sha) } else { None };
+        if let Some(sha) = evicted {
+            scripts.remove(&sha);
+        }
+        (added, evicted.is_some())
+    }
+
+    /// Adds a script that came by SCRIPT LOAD: it stays until a flush.
+    pub(crate) fn add_loaded(&self, script: Source) {
+        let mut scripts = self.scripts.write();
+        let script = scripts.entry(script.sha).or_insert_with(|| Arc::new(script));
+        script.loaded.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn clear(&self) {
+        self.scripts.write().clear();
+    }
+
+    /// How many scripts are cached, and the bytes of their sources.
+    pub(crate) fn figures(&self) -> (usize, usize) {
+        let scripts = self.scripts.read();
+        (scripts.len(), scripts.values().map(|script| script.body.len()).sum())
+    }
+}

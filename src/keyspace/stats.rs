@@ -1,0 +1,155 @@
+//! Figures of a store: how often each command ran, how long it took, and which errors were answered.
+//!
+//! Everything here is counted without a lock, by callers that may hold any.
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+use std::sync::atomic::AtomicUsize;
+
+use super::Counter;
+use crate::error::Error;
+use crate::rng::Rng;
+
+/// What INFO says of one command.
+#[derive(Default)]
+pub(crate) struct CallStats {
+    pub(crate) calls: Counter,
+    /// Nanoseconds that the calls took.
+    pub(crate) nanos: Counter,
+    /// Calls refused before they ran (wrong arity, not allowed here).
+    pub(crate) rejected: Counter,
+    /// Calls that answered an error.
+    pub(crate) failed: Counter,
+}
+
+/// The command table has no more rows than this; a test holds it to that.
+pub(crate) const MOST_COMMANDS: usize = 512;
+
+/// Replies with an error are told apart by this many codes, as in Redis: scripts may make up any number of them.
+const MOST_CODES: usize = 128;
+/// What stands for all codes past that.
+const OTHER_CODES: &str = "ERRORSTATS_OVERFLOW";
+/// A first word longer than this is no code.
+const LONGEST_CODE: usize = 30;
+
+pub(crate) struct Stats {
+    /// By the number of the command in the table.
+    commands: Box<[CallStats]>,
+    /// Replies with an error, by the error's code; filled from the front.
+    errors: Box<[OnceLock<(Box<str>, Counter)>]>,
+    other_errors: Counter,
+    pub(crate) evicted_scripts: Counter,
+    pub(crate) scripts: ScriptFigures,
+    /// Conversations that are open.
+    pub(crate) sessions: AtomicUsize,
+    /// The clock's reading when the store was made, in microseconds.
+    pub(crate) born: i64,
+    /// 40 hexadecimal digits that no other store has, whatever its seed.
+    pub(crate) run_id: String,
+}
+
+/// What the script engines of a store say of their caches; each adds and takes away its own share.
+#[derive(Default)]
+pub(crate) struct ScriptFigures {
+    pub(crate) cached: AtomicUsize,
+    /// Bytes of the cached scripts.
+    pub(crate) memory: AtomicUsize,
+}
+
+impl Stats {
+    pub(super) fn new(born: i64) -> Stats {
+        let mut rng = Rng::from_entropy();
+        let run_id = (0..3).map(|_| format!("{:016x}", rng.next_u64())).collect::<String>();
+        Stats {
+            commands: (0..MOST_COMMANDS).map(|_| CallStats::default()).collect(),
+            errors: (0..MOST_CODES).map(|_| OnceLock::new()).collect(),
+            other_errors: Counter::default(),
+            evicted_scripts: Counter::default(),
+            scripts: ScriptFigures::default(),
+            sessions: AtomicUsize::new(0),
+            born,
+            run_id: run_id[..40].to_owned(),
+        }
+    }
+
+    pub(crate) fn of(&self, command: usize) -> &CallStats {
+        &self.commands[command]
+    }
+
+    /// Counts an error that is answered to a caller.
+    #[cold]
+    pub(crate) fn count_error(&self, error: &Error) {
+        let code = match error.code() {
+            "" => "ERR",
+            code if code.len() > LONGEST_CODE => "ERR",
+            code => code,
+        };
+        for place in &self.errors {
+            let (counted, count) = place.get_or_init(|| (code.into(), Counter::default()));
+            if **counted == *code {
+                return count.add(1);
+            }
+        }
+        self.other_errors.add(1);
+    }
+
+    /// How many errors of each code were answered.
+    pub(crate) fn errors(&self) -> BTreeMap<&str, u64> {
+        let counted = self.errors.iter().map_while(OnceLock::get).map(|(code, count)| (&**code, count.get()));
+        let all = counted.chain([(OTHER_CODES, self.other_errors.get())]);
+        all.filter(|&(_, count)| count > 0).collect()
+    }
+
+    /// All calls of all commands.
+    pub(crate) fn total_calls(&self) -> u64 {
+        self.commands.iter().map(|command| command.calls.get()).sum()
+    }
+
+    /// Adds what a script's calls came to.
+    pub(crate) fn add(&self, tally: &mut Tally) {
+        for id in tally.touched.drain(..) {
+            let figures = std::mem::take(&mut tally.figures[id]);
+            self.commands[id].calls.add(figures.calls);
+            self.commands[id].nanos.add(figures.nanos);
+        }
+    }
+}
+
+/// One in this many calls of a script is timed, and stands for the others.
+const TIMED: u64 = 64;
+
+/// The calls of one script, counted without touching what other threads read.
+#[derive(Default)]
+pub(crate) struct Tally {
+    figures: Vec<Figures>,
+    touched: Vec<usize>,
+    count: u64,
+}
+
+#[derive(Clone, Default)]
+struct Figures {
+    calls: u64,
+    nanos: u64,
+}
+
+impl Tally {
+    pub(crate) fn new() -> Tally {
+        Tally { figures: vec![Figures::default(); MOST_COMMANDS], ..Tally::default() }
+    }
+
+    /// Counts a call; true if it should be timed.
+    #[inline]
+    pub(crate) fn count(&mut self, id: usize) -> bool {
+        let figures = &mut self.figures[id];
+        if figures.calls == 0 {
+            self.touched.push(id);
+        }
+        figures.calls += 1;
+        self.count += 1;
+        self.count % TIMED == 1
+    }
+
+    pub(crate) fn time(&mut self, id: usize, nanos: u64) {
+        self.figures[id].nanos += nanos.saturating_mul(TIMED);
+    }
+}

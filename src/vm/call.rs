@@ -1,0 +1,140 @@
+//! `redis.call` and `redis.pcall`: the bridge. See the rule in the layer's head; the three steps are marked.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use mlua::ffi;
+
+use super::core::{Core, bytes_at, core, host};
+use super::limit;
+use super::reply::{push, push_error};
+use crate::error::Error;
+use crate::num;
+
+pub(super) unsafe extern "C-unwind" fn redis_call(lua: *mut ffi::lua_State) -> i32 {
+    // SAFETY 1: reason L.
+    unsafe { call(lua, true) }
+}
+
+pub(super) unsafe extern "C-unwind" fn redis_pcall(lua: *mut ffi::lua_State) -> i32 {
+    // SAFETY 2: reason L.
+    unsafe { call(lua, false) }
+}
+
+/// How step 2 ended: plain data, all else is in the core.
+enum Outcome {
+    Replied,
+    Failed,
+    Stopped,
+}
+
+#[inline]
+unsafe fn call(lua: *mut ffi::lua_State, raise: bool) -> i32 {
+    // SAFETY 3: reasons L and C. Step 1 reads strings that stay in this function's stack frame, where nothing
+    // moves or frees them until it returns. Step 2 is `run`. In step 3 this frame holds numbers and pointers only.
+    unsafe {
+        let core = core(lua);
+        // Step 1.
+        if let Err(line) = read_args(lua, core) {
+            push_error(lua, line.as_bytes(), false);
+            return if raise { ffi::lua_error(lua) } else { 1 };
+        }
+        // Step 2.
+        let outcome = run(core);
+        // Step 3.
+        match outcome {
+            Outcome::Replied => {
+                push(lua, core);
+                1
+            }
+            Outcome::Failed => {
+                push_error(lua, &(*core).error, true);
+                if raise { ffi::lua_error(lua) } else { 1 }
+            }
+            Outcome::Stopped => {
+                limit::arm(lua);
+                ffi::lua_pushnil(lua);
+                1
+            }
+        }
+    }
+}
+
+/// No number is spelled with more bytes than this.
+const LONGEST_NUMBER: usize = 400;
+
+/// Notes the arguments of a call in the core.
+#[inline]
+pub(super) unsafe fn read_args(lua: *mut ffi::lua_State, core: *mut Core) -> Result<(), &'static str> {
+    // SAFETY 4: reasons L and C; `numbers` has its room before anything points into it, so it does not move.
+    unsafe {
+        let count = ffi::lua_gettop(lua);
+        if count == 0 {
+            return Err(Error::CALL_NO_ARGUMENTS);
+        }
+        let args = &mut (*core).args;
+        let numbers = &mut (*core).numbers;
+        args.clear();
+        numbers.clear();
+        for index in 1..=count {
+            match ffi::lua_type(lua, index) {
+                ffi::LUA_TSTRING => args.push(bytes_at(lua, index)),
+                ffi::LUA_TNUMBER => {
+                    if numbers.is_empty() {
+                        numbers.reserve((count - index + 1).unsigned_abs() as usize * LONGEST_NUMBER);
+                    }
+                    let start = numbers.len();
+                    let number = ffi::lua_tonumber(lua, index);
+                    if (*core).numbers_as_g17 {
+                        num::format_g17(number, numbers);
+                    } else {
+                        num::format_lua_number(number, numbers);
+                    }
+                    let spelled = &numbers[start..];
+                    args.push(std::slice::from_raw_parts(spelled.as_ptr(), spelled.len()));
+                }
+                _ => return Err(Error::CALL_ARGUMENT_TYPE),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Step 2: runs the command in the host. Calls no Lua function.
+#[inline]
+unsafe fn run(core: *mut Core) -> Outcome {
+    // SAFETY 7: reason C; the closure's references are to different fields of the core.
+    let done = catch_unwind(AssertUnwindSafe(|| unsafe {
+        let reply = &mut (*core).reply;
+        if (*core).watch.wants_look(reply.len())
+            && limit::look(core).is_some()
+        {
+            return Outcome::Stopped;
+        }
+        reply.clear((*core).protocol);
+        let Some(host) = host(core) else { return fail(core, &Error::INTERNAL) };
+        match host.call(&(*core).args, reply) {
+            Ok(()) => Outcome::Replied,
+            Err(error) => fail(core, &error),
+        }
+    }));
+    match done {
+        Ok(outcome) => outcome,
+        Err(panic) => {
+            // The payload's own drop may panic too; it is a message in nearly every case.
+            std::mem::forget(panic);
+            // SAFETY 8: reason C.
+            unsafe { fail(core, &Error::INTERNAL) }
+        }
+    }
+}
+
+#[cold]
+unsafe fn fail(core: *mut Core, error: &Error) -> Outcome {
+    // SAFETY 9: reason C.
+    unsafe {
+        let line = &mut (*core).error;
+        line.clear();
+        line.extend_from_slice(error.as_bytes());
+    }
+    Outcome::Failed
+}

@@ -1,0 +1,161 @@
+//! [`Core`]: what a Lua state and the Rust side share. It owns every buffer that a call needs, so that a long jump
+//! out of a C function has nothing to leak.
+
+use std::ffi::{CStr, c_char, c_void};
+use std::ptr::NonNull;
+
+use mlua::ffi;
+
+use super::Host;
+use super::alloc::Memory;
+use super::convert::Building;
+use super::limit::Watch;
+use super::reply::Tokens;
+use crate::protocol::Protocol;
+use crate::value::Value;
+
+/// The tables of a state that scripts see but cannot change.
+pub(super) const PROTECTED: usize = 10;
+
+pub(super) struct Core {
+    pub(super) memory: Memory,
+    /// The main thread of the state; null until it exists.
+    pub(super) main: *mut ffi::lua_State,
+    /// The host of the running script.
+    pub(super) host: Option<NonNull<dyn Host>>,
+    /// The arguments of the call that is being made. They point into Lua strings of that call's frame, or into
+    /// `numbers`.
+    pub(super) args: Vec<&'static [u8]>,
+    /// Numbers among the arguments, spelled out.
+    pub(super) numbers: Vec<u8>,
+    pub(super) reply: Tokens,
+    /// The line of the error that is being pushed.
+    pub(super) error: Vec<u8>,
+    /// The protocol that `redis.setresp` chose.
+    pub(super) protocol: Protocol,
+    /// Whether numbers become arguments by Redis 7.0's rule (`%.17g`).
+    pub(super) numbers_as_g17: bool,
+    pub(super) watch: Watch,
+    /// What KEYS and ARGV of the coming script hold.
+    pub(super) inputs: Inputs,
+    /// The script's result while it is being converted, and then as a whole.
+    pub(super) building: Building,
+    pub(super) result: Option<Value>,
+    pub(super) reply_room: usize,
+    pub(super) too_large: bool,
+    pub(super) failure: RawFailure,
+    /// Proxies, and the registry references of the tables that they stand for.
+    pub(super) protected: [(*const c_void, i32); PROTECTED],
+    pub(super) protected_len: usize,
+    /// Set when a script touched the collector's settings.
+    pub(super) tuned_gc: bool,
+}
+
+/// KEYS and ARGV: borrowed from the caller of [`Vm::run`](super::Vm::run) for the length of the preparation.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Inputs {
+    pub(super) keys: Slices,
+    pub(super) args: Slices,
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Slices {
+    pub(super) first: *const &'static [u8],
+    pub(super) len: usize,
+}
+
+impl Default for Slices {
+    fn default() -> Slices {
+        Slices { first: std::ptr::null(), len: 0 }
+    }
+}
+
+/// What is known of a script's error.
+#[derive(Default)]
+pub(super) struct RawFailure {
+    pub(super) line: Vec<u8>,
+    pub(super) place: Option<Place>,
+    pub(super) counted: bool,
+}
+
+/// A line of a chunk.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    source: [u8; Place::SOURCE],
+    source_len: usize,
+    pub(crate) line: i64,
+}
+
+impl Place {
+    /// A longer source is cut.
+    const SOURCE: usize = 256;
+
+    pub(crate) fn new(source: &[u8], line: i64) -> Place {
+        let len = source.len().min(Place::SOURCE);
+        let mut bytes = [0; Place::SOURCE];
+        bytes[..len].copy_from_slice(&source[..len]);
+        Place { source: bytes, source_len: len, line }
+    }
+
+    pub(crate) fn source(&self) -> &[u8] {
+        &self.source[..self.source_len]
+    }
+
+    /// Where the innermost Lua function at or above `level` stands. Allocates nothing.
+    pub(super) unsafe fn current(lua: *mut ffi::lua_State, level: i32) -> Option<Place> {
+        if lua.is_null() {
+            return None;
+        }
+        // SAFETY 1: reason L; an all-zero `lua_Debug` is what the API fills in, and `Sl` fills in `source`, a C
+        // string that lives as long as the function.
+        unsafe {
+            let mut frame: ffi::lua_Debug = std::mem::zeroed();
+            for level in level..level + 3 {
+                if ffi::lua_getstack(lua, level, &mut frame) == 0 {
+                    return None;
+                }
+                ffi::lua_getinfo(lua, c"Sl".as_ptr(), &mut frame);
+                if frame.currentline >= 0 {
+                    let source = CStr::from_ptr(frame.source);
+                    return Some(Place::new(source.to_bytes(), frame.currentline.into()));
+                }
+            }
+            None
+        }
+    }
+}
+
+/// The core of a state.
+#[inline]
+pub(super) unsafe fn core(lua: *mut ffi::lua_State) -> *mut Core {
+    let mut user: *mut c_void = std::ptr::null_mut();
+    // SAFETY 2: every state here was made with its `Core` as the allocator's user data.
+    unsafe { ffi::lua_getallocf(lua, &mut user) };
+    user.cast()
+}
+
+/// The host of the running script. A C function that a script can reach runs only while there is one.
+#[inline]
+pub(super) unsafe fn host<'h>(core: *mut Core) -> Option<&'h mut dyn Host> {
+    // SAFETY 3: reason C; `Vm::run` lends the host for the length of the script and is its only user meanwhile,
+    // and C functions do not nest around a call of the host.
+    unsafe { (*core).host.map(|mut host| host.as_mut()) }
+}
+
+/// Pushes bytes as a string.
+#[inline]
+pub(super) unsafe fn push_bytes(lua: *mut ffi::lua_State, bytes: &[u8]) {
+    // SAFETY 4: reason L; Lua copies the bytes.
+    unsafe { ffi::lua_pushlstring_(lua, bytes.as_ptr().cast::<c_char>(), bytes.len()) };
+}
+
+/// The bytes of the string at an index, which must hold one and keep it while they are used.
+#[inline]
+pub(super) unsafe fn bytes_at<'l>(lua: *mut ffi::lua_State, index: i32) -> &'l [u8] {
+    let mut len = 0;
+    // SAFETY 5: reason L; the pointer is valid for `len` bytes as long as the string is reachable.
+    unsafe {
+        let first = ffi::lua_tolstring(lua, index, &mut len);
+        if first.is_null() { &[] } else { std::slice::from_raw_parts(first.cast::<u8>(), len) }
+    }
+}

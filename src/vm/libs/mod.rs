@@ -1,0 +1,7 @@
+//! Libraries inside the VM. Each is written against the Lua API and the [`Host`](super::Host) only.
+
+mod random;
+mod redis;
+
+pub(super) use random::FUNCTIONS as RANDOM;
+pub(super) use redis::open as open_redis;

@@ -1,0 +1,245 @@
+//! Stopping a script: the time limit and the kill switch.
+//!
+//! Lua calls [`hook`] every so many instructions, and the bridge looks too, every so many calls of commands, because
+//! one command may take longer than many instructions. The clock is first read at the first look, so a short script
+//! reads none. How many instructions pass between two looks adapts to how long they take: a loop over a slow
+//! library function is looked at as often as a loop of additions.
+//!
+//! After the time limit the hook fires at every instruction: a script cannot catch the error and go on. After a
+//! kill it fires at every new line, as in Redis.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use mlua::ffi;
+
+use super::core::{Core, core, host};
+use super::reply::push_error;
+use crate::clock::monotonic_nanos;
+use crate::error::Error;
+
+/// The line of a killed script's error.
+pub(crate) const KILLED: &[u8] = b"ERR Script killed by user with SCRIPT KILL...";
+
+/// Instructions between two looks, at first, and at most: 1,000 cheap ones take some 5 microseconds, a look 30
+/// nanoseconds. A loop over a library function that takes 50 microseconds is then looked at every 10 milliseconds.
+const FEW: i32 = 200;
+const MANY: i32 = 1_000;
+/// Looks that are closer than this (nanoseconds) are made rarer, and more frequent when they are this much apart.
+const CLOSE: u64 = 20_000;
+const FAR: u64 = 500_000;
+
+/// Why a script is being stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stop {
+    TimeLimit,
+    Kill,
+}
+
+/// The switch between a running script and who may want to kill it: the number of the run, and three flags. A kill
+/// and a first write race for it, and one of them wins.
+#[derive(Default)]
+pub(crate) struct Control(AtomicU64);
+
+const RUNNING: u64 = 1;
+const WROTE: u64 = 1 << 1;
+const KILL: u64 = 1 << 2;
+const RUN: u64 = 1 << 3;
+
+impl Control {
+    /// A script begins.
+    pub(crate) fn begin(&self) {
+        let run = (self.0.load(Ordering::Relaxed) & !(RUN - 1)).wrapping_add(RUN);
+        self.0.store(run | RUNNING, Ordering::Release);
+    }
+
+    pub(crate) fn end(&self) {
+        self.0.store(self.0.load(Ordering::Relaxed) & !(RUN - 1), Ordering::Release);
+    }
+
+    /// Marks the script as having written; false if it was killed first.
+    pub(crate) fn begin_write(&self) -> bool {
+        let free = self.0.load(Ordering::Acquire);
+        if free & KILL != 0 {
+            return false;
+        }
+        self.0.compare_exchange(free, free | WROTE, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// Kills the running script.
+    ///
+    /// # Errors
+    ///
+    /// There is none, or it has written.
+    pub(crate) fn kill(&self) -> Result<(), Error> {
+        let mut seen = self.0.load(Ordering::Acquire);
+        loop {
+            if seen & RUNNING == 0 {
+                return Err(Error::NOT_BUSY);
+            }
+            if seen & WROTE != 0 {
+                return Err(Error::UNKILLABLE);
+            }
+            match self.0.compare_exchange_weak(seen, seen | KILL, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return Ok(()),
+                Err(now) => seen = now,
+            }
+        }
+    }
+
+    fn is_killed(&self) -> bool {
+        self.0.load(Ordering::Relaxed) & KILL != 0
+    }
+}
+
+/// What a running script is watched with.
+pub(super) struct Watch {
+    pub(super) control: std::sync::Arc<Control>,
+    /// Nanoseconds; `None` is no limit.
+    pub(super) limit: Option<u64>,
+    started: Option<u64>,
+    last_look: u64,
+    /// Instructions between two looks.
+    interval: i32,
+    calls: u32,
+    pub(super) stop: Option<Stop>,
+    overdue: bool,
+}
+
+impl Watch {
+    pub(super) fn new() -> Watch {
+        Watch {
+            control: std::sync::Arc::default(),
+            limit: None,
+            started: None,
+            last_look: 0,
+            interval: FEW,
+            calls: 0,
+            stop: None,
+            overdue: false,
+        }
+    }
+
+    /// Forgets the script before.
+    #[inline]
+    pub(super) fn reset(&mut self, limit: Option<u64>) {
+        self.limit = limit;
+        self.started = None;
+        self.calls = 0;
+        self.stop = None;
+        self.overdue = false;
+    }
+
+    /// Time that was spent waiting for other scripts does not count.
+    pub(super) fn restart(&mut self) {
+        self.started = None;
+    }
+
+    /// Whether this call of a command should look at the clock.
+    #[inline]
+    pub(super) fn wants_look(&mut self, tokens: usize) -> bool {
+        self.calls = self.calls.wrapping_add(1);
+        self.calls % 16 == 0 || tokens > 256
+    }
+}
+
+/// Installs the hook on the main thread of a state.
+pub(super) unsafe fn install(lua: *mut ffi::lua_State, core: *mut Core) {
+    // SAFETY 1: reasons L and C.
+    unsafe {
+        (*core).watch.interval = FEW;
+        ffi::lua_sethook(lua, Some(hook), ffi::LUA_MASKCOUNT, FEW);
+    }
+}
+
+/// Looks whether the script must stop. Raises nothing.
+pub(super) unsafe fn look(core: *mut Core) -> Option<Stop> {
+    // SAFETY 2: reason C.
+    unsafe {
+        let watch = &raw mut (*core).watch;
+        if (*watch).stop.is_some() {
+            return (*watch).stop;
+        }
+        if (*watch).control.is_killed() {
+            (*watch).stop = Some(Stop::Kill);
+            return Some(Stop::Kill);
+        }
+        let now = monotonic_nanos();
+        (*watch).last_look = now;
+        let Some(started) = (*watch).started else {
+            (*watch).started = Some(now);
+            if let Some(host) = host(core) {
+                host.freeze_time();
+            }
+            return None;
+        };
+        let limit = (*watch).limit?;
+        if now.saturating_sub(started) < limit || (*watch).overdue {
+            return None;
+        }
+        let host = host(core)?;
+        if host.has_written() {
+            (*watch).overdue = true;
+            host.overdue();
+            return None;
+        }
+        (*watch).stop = Some(Stop::TimeLimit);
+        Some(Stop::TimeLimit)
+    }
+}
+
+/// Lets the hook fire at the next instruction, for a reason that was found outside it: raised from there, the error
+/// names the script's own line and not one of the error handler, which the hook would enter first.
+pub(super) unsafe fn arm(lua: *mut ffi::lua_State) {
+    // SAFETY 5: reason L.
+    unsafe { ffi::lua_sethook(lua, Some(hook), ffi::LUA_MASKCOUNT, 1) };
+}
+
+/// Raises the error that ends the script, and sees to it that it cannot go on.
+unsafe fn raise(lua: *mut ffi::lua_State, stop: Stop) -> ! {
+    // SAFETY 3: reason L; nothing in this frame needs dropping.
+    unsafe {
+        match stop {
+            Stop::TimeLimit => {
+                ffi::lua_sethook(lua, Some(hook), ffi::LUA_MASKCOUNT, 1);
+                let main = (*core(lua)).main;
+                ffi::lua_sethook(main, Some(hook), ffi::LUA_MASKCOUNT, 1);
+                push_error(lua, Error::SCRIPT_TIMED_OUT.as_bytes(), true);
+            }
+            Stop::Kill => {
+                ffi::lua_sethook(lua, Some(hook), ffi::LUA_MASKLINE, 0);
+                let main = (*core(lua)).main;
+                ffi::lua_sethook(main, Some(hook), ffi::LUA_MASKLINE, 0);
+                push_error(lua, KILLED, false);
+            }
+        }
+        ffi::lua_error(lua)
+    }
+}
+
+/// Called by Lua every `interval` instructions.
+unsafe extern "C-unwind" fn hook(lua: *mut ffi::lua_State, _: *mut ffi::lua_Debug) {
+    // SAFETY 4: reasons L and C; `look` calls no Lua function, a panic in it (a program's own clock may have one)
+    // stops here, and `raise` finds nothing to drop in this frame.
+    unsafe {
+        let core = core(lua);
+        let watch = &raw mut (*core).watch;
+        let before = (*watch).last_look;
+        let stop = catch_unwind(AssertUnwindSafe(|| look(core)));
+        if let Ok(Some(stop)) = stop {
+            raise(lua, stop);
+        }
+        std::mem::forget(stop);
+        let passed = (*watch).last_look.saturating_sub(before);
+        let interval = (*watch).interval;
+        let next = match passed {
+            0..CLOSE => (interval * 2).min(MANY),
+            FAR.. => (interval / 4).max(1),
+            _ => interval,
+        };
+        if next != interval {
+            (*watch).interval = next;
+            ffi::lua_sethook(lua, Some(hook), ffi::LUA_MASKCOUNT, next);
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! [`Tokens`]: the reply of a command as the bridge notes it, and pushing it onto the Lua stack.
+
+use std::sync::Arc;
+
+use mlua::ffi;
+
+use super::core::{Core, push_bytes};
+use crate::error::Error;
+use crate::num;
+use crate::protocol::Protocol;
+use crate::reply::Reply;
+
+/// A reply as flat tokens: an aggregate is followed by its parts. The buffers are reused from call to call.
+#[derive(Default)]
+pub(super) struct Tokens {
+    tokens: Vec<Token>,
+    bytes: Vec<u8>,
+    protocol: Protocol,
+    /// Aggregates that are being pushed.
+    open: Vec<Open>,
+}
+
+enum Token {
+    Null,
+    Integer(i64),
+    Bulk { start: usize, len: usize },
+    Shared(Arc<Vec<u8>>),
+    Status { start: usize, len: usize },
+    Error(Error),
+    Double(f64),
+    Verbatim { format: [u8; 3], start: usize, len: usize },
+    Array(usize),
+    Map(usize),
+    Set(usize),
+}
+
+#[derive(Clone, Copy)]
+struct Open {
+    shape: Shape,
+    /// Parts still to come.
+    left: usize,
+    next: i32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    /// A plain table, 1 to n.
+    Array,
+    /// `{map={…}}`: the table on top is the inner one; a key waits under its value.
+    Map,
+    /// `{set={…}}`.
+    Set,
+}
+
+impl Tokens {
+    pub(super) fn clear(&mut self, protocol: Protocol) {
+        self.tokens.clear();
+        self.bytes.clear();
+        self.protocol = protocol;
+    }
+
+    /// Gives back what one large reply took.
+    pub(super) fn shrink(&mut self) {
+        const KEPT: usize = 64 * 1024;
+        self.tokens.clear();
+        self.bytes.clear();
+        if self.bytes.capacity() > KEPT {
+            self.bytes = Vec::new();
+        }
+        if self.tokens.capacity() > KEPT / size_of::<Token>() {
+            self.tokens = Vec::new();
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.tokens.len()
+    }
+
+    fn keep(&mut self, bytes: &[u8]) -> (usize, usize) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        (start, bytes.len())
+    }
+}
+
+impl Reply for Tokens {
+    fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+    fn null(&mut self) {
+        self.tokens.push(Token::Null);
+    }
+    fn null_array(&mut self) {
+        self.tokens.push(Token::Null);
+    }
+    fn integer(&mut self, number: i64) {
+        self.tokens.push(Token::Integer(number));
+    }
+    fn bulk(&mut self, bytes: &[u8]) {
+        let (start, len) = self.keep(bytes);
+        self.tokens.push(Token::Bulk { start, len });
+    }
+    fn shared(&mut self, bytes: &Arc<Vec<u8>>) {
+        self.tokens.push(Token::Shared(Arc::clone(bytes)));
+    }
+    fn status(&mut self, line: &str) {
+        let (start, len) = self.keep(line.as_bytes());
+        self.tokens.push(Token::Status { start, len });
+    }
+    fn error(&mut self, error: Error) {
+        self.tokens.push(Token::Error(error));
+    }
+    fn double(&mut self, number: f64) {
+        if self.protocol == Protocol::Resp3 {
+            self.tokens.push(Token::Double(number));
+        } else {
+            let start = self.bytes.len();
+            num::format_double_reply(number, &mut self.bytes);
+            self.tokens.push(Token::Bulk { start, len: self.bytes.len() - start });
+        }
+    }
+    fn verbatim(&mut self, format: [u8; 3], text: &[u8]) {
+        let (start, len) = self.keep(text);
+        self.tokens.push(if self.protocol == Protocol::Resp3 {
+            Token::Verbatim { format, start, len }
+        } else {
+            Token::Bulk { start, len }
+        });
+    }
+    fn array(&mut self, len: usize) {
+        self.tokens.push(Token::Array(len));
+    }
+    fn map(&mut self, len: usize) {
+        // A RESP2 connection sees a map flat.
+        self.tokens.push(if self.protocol == Protocol::Resp3 { Token::Map(len) } else { Token::Array(len * 2) });
+    }
+    fn set(&mut self, len: usize) {
+        self.tokens.push(if self.protocol == Protocol::Resp3 { Token::Set(len) } else { Token::Array(len) });
+    }
+}
+
+/// Pushes the noted reply as one value. Step 3 of the bridge's rule: it may jump at any allocation.
+pub(super) unsafe fn push(lua: *mut ffi::lua_State, core: *mut Core) {
+    // SAFETY 1: reasons L and C; the tokens are not changed while they are pushed, and `open` is only touched here.
+    unsafe {
+        let tokens = &raw mut (*core).reply;
+        let protocol = (*tokens).protocol;
+        (*tokens).open.clear();
+        if (*tokens).tokens.is_empty() {
+            ffi::lua_pushnil(lua);
+            return;
+        }
+        let count = (*tokens).tokens.len();
+        for at in 0..count {
+            let open = match &(&(*tokens).tokens)[at] {
+                Token::Null if protocol == Protocol::Resp3 => {
+                    ffi::lua_pushnil(lua);
+                    None
+                }
+                Token::Null => {
+                    ffi::lua_pushboolean(lua, 0);
+                    None
+                }
+                Token::Integer(number) => {
+                    ffi::lua_pushnumber(lua, *number as f64);
+                    None
+                }
+                Token::Bulk { start, len } => {
+                    push_bytes(lua, &(&(*tokens).bytes)[*start..*start + *len]);
+                    None
+                }
+                Token::Shared(bytes) => {
+                    push_bytes(lua, bytes);
+                    None
+                }
+                Token::Status { start, len } => {
+                    ffi::lua_createtable(lua, 0, 1);
+                    push_bytes(lua, &(&(*tokens).bytes)[*start..*start + *len]);
+                    ffi::lua_setfield(lua, -2, c"ok".as_ptr());
+                    None
+                }
+                Token::Error(error) => {
+                    push_error(lua, error.as_bytes(), true);
+                    None
+                }
+                Token::Double(number) => {
+                    ffi::lua_createtable(lua, 0, 1);
+                    ffi::lua_pushnumber(lua, *number);
+                    ffi::lua_setfield(lua, -2, c"double".as_ptr());
+                    None
+                }
+                Token::Verbatim { format, start, len } => {
+                    ffi::lua_createtable(lua, 0, 1);
+                    ffi::lua_createtable(lua, 0, 2);
+                    push_bytes(lua, format);
+                    ffi::lua_setfield(lua, -2, c"format".as_ptr());
+                    push_bytes(lua, &(&(*tokens).bytes)[*start..*start + *len]);
+                    ffi::lua_setfield(lua, -2, c"string".as_ptr());
+                    ffi::lua_setfield(lua, -2, c"verbatim_string".as_ptr());
+                    None
+                }
+                Token::Array(len) => {
+                    ffi::lua_createtable(lua, i32::try_from(*len).unwrap_or(i32::MAX), 0);
+                    Some(Open { shape: Shape::Array, left: *len, next: 1 })
+                }
+                Token::Map(len) => {
+                    ffi::lua_createtable(lua, 0, 1);
+                    ffi::lua_createtable(lua, 0, i32::try_from(*len).unwrap_or(i32::MAX));
+                    Some(Open { shape: Shape::Map, left: *len * 2, next: 1 })
+                }
+                Token::Set(len) => {
+                    ffi::lua_createtable(lua, 0, 1);
+                    ffi::lua_createtable(lua, 0, i32::try_from(*len).unwrap_or(i32::MAX));
+                    Some(Open { shape: Shape::Set, left: *len, next: 1 })
+                }
+            };
+            match open {
+                Some(open) if open.left > 0 => {
+                    if ffi::lua_checkstack(lua, 8) == 0 {
+                        ffi::luaL_error(lua, c"reply nested too deeply".as_ptr());
+                    }
+                    (*tokens).open.push(open);
+                }
+                // An empty aggregate is complete at once.
+                Some(open) => {
+                    finish(lua, open);
+                    settle(lua, tokens);
+                }
+                None => settle(lua, tokens),
+            }
+        }
+    }
+}
+
+/// Puts the value on top into the aggregate under it, and that one into its own when it is complete.
+unsafe fn settle(lua: *mut ffi::lua_State, tokens: *mut Tokens) {
+    // SAFETY 2: reasons L and C; `open` has an entry for each unfinished aggregate on the stack.
+    unsafe {
+        loop {
+            let Some(open) = (*tokens).open.last_mut() else { return };
+            open.left -= 1;
+            match open.shape {
+                Shape::Array => {
+                    ffi::lua_rawseti_(lua, -2, open.next);
+                    open.next += 1;
+                }
+                // Parts alternate: a key stays on the stack until its value comes.
+                Shape::Map if open.left % 2 == 1 => return,
+                Shape::Map => {
+                    if ffi::lua_isnil(lua, -2) != 0 {
+                        ffi::lua_settop(lua, -3);
+                    } else {
+                        ffi::lua_rawset(lua, -3);
+                    }
+                }
+                Shape::Set => {
+                    if ffi::lua_isnil(lua, -1) != 0 {
+                        ffi::lua_settop(lua, -2);
+                    } else {
+                        ffi::lua_pushboolean(lua, 1);
+                        ffi::lua_rawset(lua, -3);
+                    }
+                }
+            }
+            if open.left > 0 {
+                return;
+            }
+            let open = *open;
+            (*tokens).open.pop();
+            finish(lua, open);
+        }
+    }
+}
+
+/// Wraps a complete map or set as `{map=…}` or `{set=…}`.
+unsafe fn finish(lua: *mut ffi::lua_State, open: Open) {
+    let name = match open.shape {
+        Shape::Array => return,
+        Shape::Map => c"map",
+        Shape::Set => c"set",
+    };
+    // SAFETY 3: reason L; the outer table stands under the inner one.
+    unsafe { ffi::lua_setfield(lua, -2, name.as_ptr()) };
+}
+
+/// Pushes an error as the table that scripts see. `from_command` marks one that the statistics have counted.
+pub(super) unsafe fn push_error(lua: *mut ffi::lua_State, line: &[u8], from_command: bool) {
+    // SAFETY 4: reason L.
+    unsafe {
+        ffi::lua_createtable(lua, 0, 2);
+        push_bytes(lua, line);
+        ffi::lua_setfield(lua, -2, c"err".as_ptr());
+        if from_command {
+            ffi::lua_pushboolean(lua, 1);
+            ffi::lua_setfield(lua, -2, c"ignore_error_stats_update".as_ptr());
+        }
+    }
+}

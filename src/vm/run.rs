@@ -1,0 +1,406 @@
+//! [`Vm`]: compiling scripts and running them.
+
+use std::ffi::{CStr, c_void};
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use mlua::ffi;
+
+use super::alloc::Memory;
+use super::convert;
+use super::core::{Core, Inputs, Place, RawFailure, Slices, bytes_at, core, push_bytes};
+use super::limit::{self, Control, Stop, Watch};
+use super::load::load_text;
+use super::reply::Tokens;
+use super::setup::{self, BASE_TOP, CONVERT, DESCRIBE, HANDLER, LOAD, PREPARE};
+use super::{Host, core::PROTECTED};
+use crate::error::Error;
+use crate::protocol::Protocol;
+use crate::value::Value;
+
+pub(super) const HANDLER_NAME: &CStr = c"redmoon.handler";
+pub(super) const PREPARE_NAME: &CStr = c"redmoon.prepare";
+pub(super) const CONVERT_NAME: &CStr = c"redmoon.convert";
+pub(super) const DESCRIBE_NAME: &CStr = c"redmoon.describe";
+pub(super) const LOAD_NAME: &CStr = c"redmoon.load";
+
+/// The chunk name of every script.
+const SCRIPT: &CStr = c"@user_script";
+
+/// A Lua state, used by one thread at a time.
+pub(crate) struct Vm {
+    lua: NonNull<ffi::lua_State>,
+    core: NonNull<Core>,
+}
+
+// SAFETY 1: a state has no ties to a thread, and all that the core points to is owned or lent for one `run`.
+unsafe impl Send for Vm {}
+
+/// A compiled script in one state.
+#[derive(Clone, Copy)]
+pub(crate) struct Function(i32);
+
+/// How far one script may go.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Nanoseconds; `None` is no limit.
+    pub(crate) time: Option<u64>,
+    /// Bytes of the reply.
+    pub(crate) reply: usize,
+}
+
+/// How a script failed.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// It raised an error: the error's line, and where it happened if that is known.
+    Raised {
+        line: Vec<u8>,
+        place: Option<Place>,
+        /// Whether the statistics have counted the error already.
+        counted: bool,
+    },
+    /// The handler of its error failed too.
+    InHandler,
+    /// It ran out of time, and had not written.
+    OutOfTime,
+    /// Its reply is too large.
+    TooLarge,
+}
+
+impl Vm {
+    /// A new state with Redis's libraries and no script, whose memory may grow to `memory` bytes.
+    ///
+    /// # Errors
+    ///
+    /// Memory for it was refused.
+    pub(crate) fn new(memory: usize) -> Result<Vm, Error> {
+        let core = Box::new(Core {
+            memory: Memory { used: 0, limit: usize::MAX, fail_after: None, refused_at: None },
+            main: std::ptr::null_mut(),
+            host: None,
+            args: Vec::with_capacity(16),
+            numbers: Vec::new(),
+            reply: Tokens::default(),
+            error: Vec::new(),
+            protocol: Protocol::Resp2,
+            numbers_as_g17: false,
+            watch: Watch::new(),
+            inputs: Inputs::default(),
+            building: convert::Building::default(),
+            result: None,
+            reply_room: 0,
+            too_large: false,
+            failure: RawFailure::default(),
+            protected: [(std::ptr::null(), 0); PROTECTED],
+            protected_len: 0,
+            tuned_gc: false,
+        });
+        let core = NonNull::from(Box::leak(core));
+        // SAFETY 2: reasons L and C of the layer's head; set-up runs in protected mode, and the names under which it
+        // left its functions are interned strings by then, so that reading them does not allocate.
+        unsafe {
+            let Some(lua) = NonNull::new(setup::new_state(core.as_ptr())) else {
+                drop(Box::from_raw(core.as_ptr()));
+                return Err(Error::VM_MEMORY);
+            };
+            let mut vm = Vm { lua, core };
+            let lua = vm.lua.as_ptr();
+            if ffi::lua_cpcall(lua, setup::open, std::ptr::null_mut()) != 0 {
+                return Err(Error::VM_MEMORY);
+            }
+            for name in [HANDLER_NAME, PREPARE_NAME, CONVERT_NAME, DESCRIBE_NAME, LOAD_NAME] {
+                ffi::lua_getfield_(lua, ffi::LUA_REGISTRYINDEX, name.as_ptr());
+            }
+            (*core.as_ptr()).main = lua;
+            vm.set_memory_limit(memory);
+            Ok(vm)
+        }
+    }
+
+    pub(crate) fn set_memory_limit(&mut self, bytes: usize) {
+        // SAFETY 3: reason C.
+        unsafe { (*self.core.as_ptr()).memory.limit = bytes };
+    }
+
+    /// Bytes that the state has allocated.
+    pub(crate) fn memory(&self) -> usize {
+        // SAFETY 4: reason C.
+        unsafe { (*self.core.as_ptr()).memory.used }
+    }
+
+    /// Lets the allocation after `count` more fail, once; for tests.
+    #[cfg(test)]
+    pub(crate) fn fail_allocation_after(&mut self, count: Option<u64>) {
+        // SAFETY 5: reason C.
+        unsafe { (*self.core.as_ptr()).memory.fail_after = count };
+    }
+
+    /// Numbers become arguments of commands by Redis 7.0's rule (`%.17g`) or by the one of 7.4.
+    pub(crate) fn set_numbers_as_g17(&mut self, as_g17: bool) {
+        // SAFETY 6: reason C.
+        unsafe { (*self.core.as_ptr()).numbers_as_g17 = as_g17 };
+    }
+
+    /// The switch by which another thread kills the running script.
+    pub(crate) fn control(&self) -> Arc<Control> {
+        // SAFETY 7: reason C.
+        unsafe { Arc::clone(&(*self.core.as_ptr()).watch.control) }
+    }
+
+    /// Compiles a script.
+    ///
+    /// # Errors
+    ///
+    /// The compiler's message.
+    pub(crate) fn compile(&mut self, source: &[u8]) -> Result<Function, Vec<u8>> {
+        let lua = self.lua.as_ptr();
+        let request: (*const u8, usize) = (source.as_ptr(), source.len());
+        // SAFETY 8: reason L; the request and the source outlive the call, light user data and values that are on
+        // the stack already need no memory, and the stack has room for them (`LUA_MINSTACK`).
+        unsafe {
+            ffi::lua_pushvalue(lua, LOAD);
+            ffi::lua_pushlightuserdata(lua, (&raw const request).cast_mut().cast::<c_void>());
+            let status = ffi::lua_pcall(lua, 1, 1, 0);
+            let result = if status == 0 && ffi::lua_type(lua, -1) == ffi::LUA_TNUMBER {
+                Ok(Function(ffi::lua_tonumber(lua, -1) as i32))
+            } else {
+                Err(bytes_at(lua, -1).to_vec())
+            };
+            ffi::lua_settop(lua, BASE_TOP);
+            result
+        }
+    }
+
+    /// Runs a compiled script.
+    ///
+    /// # Errors
+    ///
+    /// How it failed.
+    pub(crate) fn run(
+        &mut self,
+        function: Function,
+        keys: &[&[u8]],
+        args: &[&[u8]],
+        host: &mut dyn Host,
+        limits: Limits,
+    ) -> Result<Value, Failure> {
+        let lua = self.lua.as_ptr();
+        let core = self.core.as_ptr();
+        // SAFETY 9: reasons L and C. The host and the inputs are lent: `Lent` takes them back before this function
+        // returns or unwinds, so their lifetimes are only shortened. Values that are on the stack or in the registry
+        // already are pushed without allocating; all else happens in protected calls.
+        unsafe {
+            let host: NonNull<dyn Host + '_> = NonNull::from(host);
+            (*core).host = Some(std::mem::transmute::<NonNull<dyn Host + '_>, NonNull<dyn Host>>(host));
+            let lent = Lent { core };
+            (*core).inputs = Inputs { keys: lend(keys), args: lend(args) };
+            (*core).protocol = Protocol::Resp2;
+            (*core).reply_room = limits.reply;
+            (*core).too_large = false;
+            (*core).memory.refused_at = None;
+            (*core).watch.reset(limits.time);
+            limit::install(lua, core);
+            (*core).watch.control.begin();
+
+            ffi::lua_pushvalue(lua, PREPARE);
+            let mut status = ffi::lua_pcall(lua, 0, 0, 0);
+            if status == 0 {
+                ffi::lua_rawgeti_(lua, ffi::LUA_REGISTRYINDEX, function.0);
+                status = ffi::lua_pcall(lua, 0, 1, HANDLER);
+            }
+            (*core).watch.control.end();
+            let result = self.conclude(status);
+            drop(lent);
+            self.tidy();
+            result
+        }
+    }
+
+    /// Turns what the script left on top of the stack into its result.
+    unsafe fn conclude(&mut self, status: i32) -> Result<Value, Failure> {
+        let lua = self.lua.as_ptr();
+        let core = self.core.as_ptr();
+        // SAFETY 10: reasons L and C; the hook is off, so that neither conversion nor description can be stopped.
+        unsafe {
+            ffi::lua_sethook(lua, None, 0, 0);
+            if (*core).watch.stop == Some(Stop::TimeLimit) {
+                return Err(Failure::OutOfTime);
+            }
+            if status != 0 {
+                return Err(self.failure(status));
+            }
+            if let Some(value) = convert::scalar(lua, core) {
+                return if (*core).too_large { Err(Failure::TooLarge) } else { Ok(value) };
+            }
+            ffi::lua_pushvalue(lua, CONVERT);
+            ffi::lua_insert(lua, -2);
+            let status = ffi::lua_pcall(lua, 1, 0, 0);
+            let value = (*core).result.take();
+            if (*core).too_large {
+                return Err(Failure::TooLarge);
+            }
+            match value {
+                Some(value) if status == 0 => Ok(value),
+                _ => Err(self.failure(status)),
+            }
+        }
+    }
+
+    unsafe fn failure(&mut self, status: i32) -> Failure {
+        let lua = self.lua.as_ptr();
+        let core = self.core.as_ptr();
+        // SAFETY 11: reasons L and C.
+        unsafe {
+            match status {
+                ffi::LUA_ERRRUN => {
+                    ffi::lua_pushvalue(lua, DESCRIBE);
+                    ffi::lua_insert(lua, -2);
+                    (*core).failure = RawFailure::default();
+                    if ffi::lua_pcall(lua, 1, 0, 0) != 0 {
+                        return Failure::InHandler;
+                    }
+                    let RawFailure { line, place, counted } = std::mem::take(&mut (*core).failure);
+                    Failure::Raised { line, place, counted }
+                }
+                ffi::LUA_ERRMEM => Failure::Raised {
+                    line: b"ERR not enough memory".to_vec(),
+                    place: (*core).memory.refused_at.take(),
+                    counted: false,
+                },
+                _ => Failure::InHandler,
+            }
+        }
+    }
+
+    /// Leaves the state as the next script should find it.
+    unsafe fn tidy(&mut self) {
+        let lua = self.lua.as_ptr();
+        let core = self.core.as_ptr();
+        // SAFETY 12: reasons L and C; a collection may shrink Lua's string table, which allocates, so it is
+        // protected. The other settings of the collector do not allocate.
+        unsafe {
+            ffi::lua_settop(lua, BASE_TOP);
+            (*core).reply.shrink();
+            (*core).building.clear();
+            if (*core).tuned_gc {
+                (*core).tuned_gc = false;
+                ffi::lua_gc(lua, ffi::LUA_GCSETPAUSE, 200);
+                ffi::lua_gc(lua, ffi::LUA_GCSETSTEPMUL, 200);
+                ffi::lua_gc(lua, ffi::LUA_GCRESTART, 0);
+            }
+            // Lua 5.1 does not collect when an allocation is refused: it must start with room.
+            let memory = &(*core).memory;
+            if memory.limit != usize::MAX && memory.used > memory.limit / 3 {
+                ffi::lua_cpcall(lua, collect, std::ptr::null_mut());
+                ffi::lua_settop(lua, BASE_TOP);
+            }
+        }
+    }
+
+    /// Forgets a compiled script.
+    pub(crate) fn forget(&mut self, function: Function) {
+        // SAFETY 13: reason L; replacing a value of the registry by the number of a free place needs no memory.
+        unsafe { ffi::luaL_unref(self.lua.as_ptr(), ffi::LUA_REGISTRYINDEX, function.0) };
+    }
+}
+
+impl Drop for Vm {
+    fn drop(&mut self) {
+        // SAFETY 14: reason C; the state goes first, as its allocator uses the core.
+        unsafe {
+            ffi::lua_close(self.lua.as_ptr());
+            drop(Box::from_raw(self.core.as_ptr()));
+        }
+    }
+}
+
+/// Takes back what a script was lent.
+struct Lent {
+    core: *mut Core,
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        // SAFETY 15: reason C.
+        unsafe {
+            (*self.core).host = None;
+            (*self.core).inputs = Inputs::default();
+            (*self.core).args.clear();
+        }
+    }
+}
+
+/// Slices with their lifetime forgotten; see the safety note in `run`.
+fn lend(slices: &[&[u8]]) -> Slices {
+    Slices { first: slices.as_ptr().cast(), len: slices.len() }
+}
+
+/// Sets KEYS and ARGV. Its upvalues are the table of globals and the two names.
+pub(super) unsafe extern "C-unwind" fn prepare(lua: *mut ffi::lua_State) -> i32 {
+    // SAFETY 16: reasons L and C; the inputs are lent for the length of `run`, which calls this.
+    unsafe {
+        let inputs = (*core(lua)).inputs;
+        for (name, slices) in [(2, inputs.keys), (3, inputs.args)] {
+            ffi::lua_pushvalue(lua, ffi::lua_upvalueindex(name));
+            ffi::lua_createtable(lua, slices.len as i32, 0);
+            for at in 0..slices.len {
+                push_bytes(lua, *slices.first.add(at));
+                ffi::lua_rawseti_(lua, -2, at as i32 + 1);
+            }
+            ffi::lua_rawset(lua, ffi::lua_upvalueindex(1));
+        }
+        0
+    }
+}
+
+/// Compiles the source that its argument points to; answers the function's reference, or the message.
+pub(super) unsafe extern "C-unwind" fn compile(lua: *mut ffi::lua_State) -> i32 {
+    // SAFETY 17: reason L; `Vm::compile` passes a pointer to a pointer and a length that outlive the call.
+    unsafe {
+        let request = ffi::lua_touserdata(lua, 1).cast::<(*const u8, usize)>();
+        let source = std::slice::from_raw_parts((*request).0, (*request).1);
+        if load_text(lua, source, SCRIPT) == 0 {
+            let reference = ffi::luaL_ref(lua, ffi::LUA_REGISTRYINDEX);
+            ffi::lua_pushnumber(lua, f64::from(reference));
+        }
+        1
+    }
+}
+
+/// Reads an error table into the core's `failure`. Fields are read through metatables, so this may raise.
+pub(super) unsafe extern "C-unwind" fn describe(lua: *mut ffi::lua_State) -> i32 {
+    // SAFETY 18: reasons L and C; what is read goes into the core's buffers at once, and no value that needs
+    // dropping is in this frame when Lua is called again.
+    unsafe {
+        let failure = &raw mut (*core(lua)).failure;
+        ffi::lua_settop(lua, 1);
+        if ffi::lua_istable(lua, 1) == 0 {
+            (*failure).line.extend_from_slice(b"ERR ");
+            (*failure).line.extend_from_slice(bytes_at(lua, 1));
+            return 0;
+        }
+        ffi::lua_getfield_(lua, 1, c"source".as_ptr());
+        ffi::lua_getfield_(lua, 1, c"line".as_ptr());
+        if ffi::lua_isstring(lua, 2) != 0 && ffi::lua_isnumber(lua, 3) != 0 {
+            let line = ffi::lua_tonumber(lua, 3) as i64;
+            (*failure).place = Some(Place::new(bytes_at(lua, 2), line));
+        }
+        ffi::lua_getfield_(lua, 1, c"ignore_error_stats_update".as_ptr());
+        (*failure).counted = ffi::lua_toboolean(lua, 4) != 0;
+        ffi::lua_getfield_(lua, 1, c"err".as_ptr());
+        if ffi::lua_isstring(lua, 5) != 0 {
+            ffi::lua_tolstring(lua, 5, std::ptr::null_mut());
+            (*failure).line.extend_from_slice(bytes_at(lua, 5));
+        } else {
+            // Redis crashes on such an error; it has no text of its own.
+            (*failure).line.extend_from_slice(b"ERR unknown error");
+        }
+        0
+    }
+}
+
+unsafe extern "C-unwind" fn collect(lua: *mut ffi::lua_State) -> i32 {
+    // SAFETY 19: reason L.
+    unsafe { ffi::lua_gc(lua, ffi::LUA_GCCOLLECT, 0) };
+    0
+}

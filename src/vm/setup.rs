@@ -1,0 +1,209 @@
+//! Building a state: which libraries scripts see, and in which form.
+
+use std::ffi::{CStr, c_void};
+
+use mlua::ffi;
+
+use super::core::{Core, push_bytes};
+use super::load::{load, load_text, loadstring};
+use super::protect::{self, BASE, GLOBALS, STRING_META, TABLE, protect};
+use super::{convert, libs, run};
+
+/// Globals of the stock libraries that a script must not reach.
+const HIDDEN: &[&CStr] = &[
+    c"debug",
+    c"dofile",
+    c"getfenv",
+    c"loadfile",
+    c"module",
+    c"newproxy",
+    c"package",
+    c"print",
+    c"require",
+    c"setfenv",
+];
+
+/// Libraries whose tables scripts may read but not change.
+const LIBRARIES: &[&CStr] = &[c"coroutine", c"math", c"string", c"table"];
+
+/// What runs first when a script fails: it turns the error into a table and notes where it happened. It is a Lua
+/// function, as in Redis, because what happens when its own writes are refused can be seen: that names this chunk
+/// and the line of the first write, which is why that stands on line 10.
+const ERROR_HANDLER: &[u8] = b"local getinfo = ...
+-- Level 2 is the function that failed; when that is a C function, the place
+-- to name is its caller.
+return function(err)
+  local frame = getinfo(2, 'nSl')
+  if frame and frame.what == 'C' then frame = getinfo(3, 'nSl') end
+  if type(err) ~= 'table' then err = {err = 'ERR ' .. tostring(err)} end
+  -- The next two lines may fail on a table that refuses writes.
+  if frame then
+    err['source'] = frame.source
+    err['line'] = frame.currentline
+  end
+  return err
+end
+";
+
+/// Stack positions that stay filled as long as the state lives.
+pub(super) const HANDLER: i32 = 1;
+pub(super) const PREPARE: i32 = 2;
+pub(super) const CONVERT: i32 = 3;
+pub(super) const DESCRIBE: i32 = 4;
+pub(super) const LOAD: i32 = 5;
+pub(super) const BASE_TOP: i32 = 5;
+
+/// Builds the state's libraries, and keeps the five functions above in the registry under their names. Run in
+/// protected mode.
+pub(super) unsafe extern "C-unwind" fn open(lua: *mut ffi::lua_State) -> i32 {
+    // SAFETY 1: reason L; all is plain data, so that running out of memory may jump out anywhere.
+    unsafe {
+        for (name, library) in [
+            (c"", ffi::luaopen_base as ffi::lua_CFunction),
+            (c"table", ffi::luaopen_table),
+            (c"string", ffi::luaopen_string),
+            (c"math", ffi::luaopen_math),
+            (c"debug", ffi::luaopen_debug),
+        ] {
+            ffi::lua_pushcclosure(lua, library, 0);
+            ffi::lua_pushstring_(lua, name.as_ptr());
+            ffi::lua_call(lua, 1, 0);
+        }
+        ffi::lua_settop(lua, 0);
+        ffi::lua_pushvalue(lua, ffi::LUA_GLOBALSINDEX);
+        let globals = 1;
+
+        // The error handler keeps the stock functions that it needs as upvalues.
+        load_text(lua, ERROR_HANDLER, c"@err_handler_def");
+        ffi::lua_getfield_(lua, globals, c"debug".as_ptr());
+        ffi::lua_getfield_(lua, -1, c"getinfo".as_ptr());
+        ffi::lua_replace(lua, -2);
+        ffi::lua_call(lua, 1, 1);
+        ffi::lua_setfield(lua, ffi::LUA_REGISTRYINDEX, run::HANDLER_NAME.as_ptr());
+
+        for name in HIDDEN {
+            ffi::lua_pushnil(lua);
+            ffi::lua_setfield(lua, globals, name.as_ptr());
+        }
+        for (name, function) in [(c"load", load as ffi::lua_CFunction), (c"loadstring", loadstring)] {
+            ffi::lua_pushcclosure(lua, function, 0);
+            ffi::lua_setfield(lua, globals, name.as_ptr());
+        }
+        wrap(lua, globals, c"collectgarbage", collectgarbage);
+        for (name, function) in BASE {
+            wrap(lua, globals, name, *function);
+        }
+        ffi::lua_getfield_(lua, globals, c"table".as_ptr());
+        for (name, function) in TABLE {
+            wrap(lua, globals + 1, name, *function);
+        }
+        ffi::lua_settop(lua, globals);
+        ffi::lua_getfield_(lua, globals, c"math".as_ptr());
+        for (name, function) in libs::RANDOM {
+            ffi::lua_pushcclosure(lua, *function, 0);
+            ffi::lua_setfield(lua, globals + 1, name.as_ptr());
+        }
+        ffi::lua_settop(lua, globals);
+
+        ffi::lua_getfield_(lua, ffi::LUA_REGISTRYINDEX, run::HANDLER_NAME.as_ptr());
+        ffi::lua_pushvalue(lua, -1);
+        ffi::lua_setfield(lua, globals, c"__redis__err__handler".as_ptr());
+        ffi::lua_setfield(lua, globals, c"__server__err__handler".as_ptr());
+
+        // Tables behind proxies.
+        libs::open_redis(lua);
+        protect(lua);
+        ffi::lua_pushvalue(lua, -1);
+        ffi::lua_setfield(lua, globals, c"redis".as_ptr());
+        ffi::lua_setfield(lua, globals, c"server".as_ptr());
+        for name in LIBRARIES {
+            ffi::lua_getfield_(lua, globals, name.as_ptr());
+            protect(lua);
+            ffi::lua_setfield(lua, globals, name.as_ptr());
+        }
+        // What scripts see of the metatable of strings: the real one keeps the real library, so that methods of
+        // strings are found as fast as ever.
+        ffi::lua_createtable(lua, 0, 1);
+        ffi::lua_getfield_(lua, globals, c"string".as_ptr());
+        ffi::lua_setfield(lua, -2, c"__index".as_ptr());
+        protect(lua);
+        ffi::lua_setfield(lua, ffi::LUA_REGISTRYINDEX, STRING_META.as_ptr());
+
+        // `_G` itself: every chunk that is loaded from now on has the proxy as its environment.
+        ffi::lua_pushvalue(lua, globals);
+        protect::guard_globals(lua);
+        protect(lua);
+        ffi::lua_pushvalue(lua, -1);
+        ffi::lua_setfield(lua, ffi::LUA_REGISTRYINDEX, GLOBALS.as_ptr());
+        ffi::lua_pushvalue(lua, -1);
+        ffi::lua_setfield(lua, globals, c"_G".as_ptr());
+        ffi::lua_replace(lua, ffi::LUA_GLOBALSINDEX);
+
+        // Kept for `Vm::run`: closures with what they need as upvalues, so that using them allocates nothing.
+        ffi::lua_pushvalue(lua, globals);
+        ffi::lua_pushstring_(lua, c"KEYS".as_ptr());
+        ffi::lua_pushstring_(lua, c"ARGV".as_ptr());
+        ffi::lua_pushcclosure(lua, run::prepare, 3);
+        ffi::lua_setfield(lua, ffi::LUA_REGISTRYINDEX, run::PREPARE_NAME.as_ptr());
+        for name in convert::FIELDS {
+            push_bytes(lua, name);
+        }
+        ffi::lua_pushcclosure(lua, convert::convert, convert::FIELDS.len() as i32);
+        ffi::lua_setfield(lua, ffi::LUA_REGISTRYINDEX, run::CONVERT_NAME.as_ptr());
+        ffi::lua_pushcclosure(lua, run::describe, 0);
+        ffi::lua_setfield(lua, ffi::LUA_REGISTRYINDEX, run::DESCRIBE_NAME.as_ptr());
+        ffi::lua_pushcclosure(lua, run::compile, 0);
+        ffi::lua_setfield(lua, ffi::LUA_REGISTRYINDEX, run::LOAD_NAME.as_ptr());
+        0
+    }
+}
+
+/// Replaces a function of the table at an index by a closure that has the stock function as its first upvalue.
+/// `pairs` answers a `next` and never calls a stock `pairs`: its upvalues are the stock `next` and the wrapped one.
+unsafe fn wrap(lua: *mut ffi::lua_State, table: i32, name: &CStr, function: ffi::lua_CFunction) {
+    // SAFETY 2: reason L.
+    unsafe {
+        if name == c"pairs" {
+            // `next` was wrapped before; its first upvalue is the stock one.
+            ffi::lua_getfield_(lua, table, c"next".as_ptr());
+            ffi::lua_getupvalue(lua, -1, 1);
+            ffi::lua_insert(lua, -2);
+            ffi::lua_pushcclosure(lua, function, 2);
+        } else {
+            ffi::lua_getfield_(lua, table, name.as_ptr());
+            ffi::lua_pushcclosure(lua, function, 1);
+        }
+        ffi::lua_setfield(lua, table, name.as_ptr());
+    }
+}
+
+/// The stock function, with a note that the collector's settings may need to be put back.
+unsafe extern "C-unwind" fn collectgarbage(lua: *mut ffi::lua_State) -> i32 {
+    // SAFETY 3: reasons L and C.
+    unsafe {
+        (*super::core::core(lua)).tuned_gc = true;
+        match ffi::lua_tocfunction(lua, ffi::lua_upvalueindex(1)) {
+            Some(stock) => stock(lua),
+            None => 0,
+        }
+    }
+}
+
+/// Makes a state over a core, with nothing in it.
+pub(super) unsafe fn new_state(core: *mut Core) -> *mut ffi::lua_State {
+    // SAFETY 4: reason C; the allocator takes its user data for a `Core`.
+    unsafe {
+        let lua = ffi::lua_newstate(super::alloc::allocate, core.cast::<c_void>());
+        if !lua.is_null() {
+            ffi::lua_atpanic(lua, panic);
+        }
+        lua
+    }
+}
+
+/// An error outside every protected call, which the layer's rule excludes. Lua would end the process without a
+/// word.
+unsafe extern "C-unwind" fn panic(_: *mut ffi::lua_State) -> i32 {
+    eprintln!("redmoon: a Lua error outside a protected call; this is a mistake in redmoon, please report it");
+    std::process::abort()
+}

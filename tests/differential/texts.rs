@@ -1,0 +1,124 @@
+//! Every command with every number of junk arguments: errors in the real server's words, and nothing else changed.
+
+use std::fmt::Write as _;
+
+use super::Pair;
+use crate::support::{Oracle, show, show_command};
+
+/// The commands of the families that exist, by their own name and, for containers, by their subcommands.
+const COMMANDS: &[&str] = &[
+    "APPEND",
+    "DECR",
+    "DECRBY",
+    "GET",
+    "GETDEL",
+    "GETEX",
+    "GETRANGE",
+    "GETSET",
+    "INCR",
+    "INCRBY",
+    "INCRBYFLOAT",
+    "LCS",
+    "MGET",
+    "MSET",
+    "MSETNX",
+    "PSETEX",
+    "SET",
+    "SETEX",
+    "SETNX",
+    "SETRANGE",
+    "STRLEN",
+    "SUBSTR",
+    "COPY",
+    "DBSIZE",
+    "DEL",
+    "EXISTS",
+    "FLUSHALL",
+    "FLUSHDB",
+    "KEYS",
+    "MOVE",
+    "OBJECT",
+    "OBJECT ENCODING",
+    "OBJECT FREQ",
+    "OBJECT HELP",
+    "OBJECT IDLETIME",
+    "OBJECT REFCOUNT",
+    "RANDOMKEY",
+    "RENAME",
+    "RENAMENX",
+    "SCAN",
+    "SELECT",
+    "SWAPDB",
+    "TOUCH",
+    "TYPE",
+    "UNLINK",
+    "EXPIRE",
+    "EXPIREAT",
+    "EXPIRETIME",
+    "PERSIST",
+    "PEXPIRE",
+    "PEXPIREAT",
+    "PEXPIRETIME",
+    "PTTL",
+    "TTL",
+    "ECHO",
+    "HELLO",
+    "INFO",
+    "PING",
+    "TIME",
+    "COMMAND",
+    "COMMAND COUNT",
+    "COMMAND DOCS",
+    "COMMAND GETKEYS",
+    "COMMAND GETKEYSANDFLAGS",
+    "COMMAND INFO",
+    "COMMAND LIST",
+    "EVAL",
+    "EVALSHA",
+    "EVALSHA_RO",
+    "EVAL_RO",
+    "SCRIPT",
+    "SCRIPT EXISTS",
+    "SCRIPT FLUSH",
+    "SCRIPT KILL",
+    "SCRIPT LOAD",
+];
+
+/// Without arguments these answer with what the server is, has or sees, which is not an error text.
+const TELL_OF_THE_SERVER: &[&str] =
+    &["COMMAND", "COMMAND COUNT", "COMMAND DOCS", "COMMAND INFO", "COMMAND LIST", "HELLO", "INFO", "TIME"];
+
+const JUNK: &[&str] = &["junk", "1", "0", "-1", "", "9223372036854775808", "a\r\nb", "GET"];
+const MOST_ARGUMENTS: usize = 6;
+
+#[test]
+fn junk_arguments_get_the_error_texts_of_a_real_server() {
+    let Some(oracle) = Oracle::start() else { return };
+    let mut pair = Pair::new(&oracle);
+    let mut report = String::new();
+    let mut calls = 0;
+    for command in COMMANDS {
+        for junk in JUNK {
+            // A key that an earlier call left behind, perhaps with a short time to live, is none of the next one's
+            // business.
+            pair.both(&["SELECT", "0"]);
+            pair.both(&["FLUSHALL"]);
+            for count in 0..=MOST_ARGUMENTS {
+                if count == 0 && TELL_OF_THE_SERVER.contains(command) {
+                    continue;
+                }
+                let mut args: Vec<&str> = command.split(' ').collect();
+                args.extend(std::iter::repeat_n(*junk, count));
+                let (theirs, ours) = pair.both(&args);
+                calls += 1;
+                if theirs != ours {
+                    let command = show_command(&args);
+                    let (theirs, ours) = (show(&theirs), show(&ours));
+                    let _ = writeln!(report, "{command}\n    redis    {theirs}\n    redmoon  {ours}");
+                }
+            }
+        }
+    }
+    eprintln!("error texts: {calls} calls compared");
+    assert!(report.is_empty(), "replies differ:\n{report}");
+}
