@@ -39,15 +39,10 @@ const NOT_YET: &[(&str, Differ, &str)] = &[
     ("s02-call-arg-errors", Only(&[7]), LIBRARIES),
     ("s05-*", Somewhere, LIBRARIES),
     ("s02-call-error-raised", Only(&[3, 4, 5]), LATER_COMMANDS),
-    ("s02-pcall-table-fields", Only(&[6, 7]), LATER_COMMANDS),
+    ("s02-pcall-table-fields", Only(&[7]), LATER_COMMANDS),
     (
         "s03-redis-to-lua-resp2",
         Only(&[1, 2, 3, 4, 7, 8, 9, 10, 11, 12, 13, 14, 15, 20, 22, 23, 24]),
-        LATER_COMMANDS,
-    ),
-    (
-        "s04-noscript-commands",
-        Only(&[0, 1, 2, 3, 4, 8, 10, 11, 12, 13, 14, 15, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29]),
         LATER_COMMANDS,
     ),
     // The first of the two counts the commands and wants more than a hundred.

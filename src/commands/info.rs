@@ -5,9 +5,9 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::spec::{Group, category, flag::*};
 use super::{Args, CommandSpec, table};
-use crate::protocol::REDIS_VERSION;
 use crate::error::Result;
 use crate::keyspace::{Ctx, Db, Entry, Shard};
+use crate::protocol::REDIS_VERSION;
 use crate::reply::Reply;
 use crate::store::{LockMode, Store};
 
@@ -22,7 +22,6 @@ pub(super) const COMMANDS: &[CommandSpec] = &[CommandSpec::new("INFO", info_cmd)
     .flags(LOADING | STALE | ALL_KEYS)
     .categories(category::DANGEROUS)
     .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"])];
-
 
 struct Section {
     title: &'static str,

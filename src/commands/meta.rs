@@ -189,7 +189,7 @@ fn list_cmd(_: &Store, args: Args<'_>, out: &mut dyn Reply) -> Result<()> {
             names.filter(|name| glob::matches(args.at(4), name.as_bytes(), true)).collect()
         }
         5 if args.is(2, "FILTERBY") && args.is(3, "ACLCAT") => {
-            let wanted = |name: &&(u32, &str)| name.1[1..].as_bytes().eq_ignore_ascii_case(args.at(4));
+            let wanted = |name: &&(u32, &str)| name.1.as_bytes()[1..].eq_ignore_ascii_case(args.at(4));
             let bit = category::NAMES.iter().find(wanted).map_or(0, |(bit, _)| *bit);
             let in_category = commands.filter(|command| command.spec.all_categories() & bit != 0);
             in_category.map(|command| command.full_name()).collect()

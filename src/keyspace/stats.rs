@@ -36,7 +36,7 @@ pub(crate) struct Stats {
     /// By the number of the command in the table.
     commands: Box<[CallStats]>,
     /// Replies with an error, by the error's code; filled from the front.
-    errors: Box<[OnceLock<(Box<str>, Counter)>]>,
+    errors: Box<[OnceLock<CodeCount>]>,
     other_errors: Counter,
     pub(crate) evicted_scripts: Counter,
     pub(crate) scripts: ScriptFigures,
@@ -46,6 +46,12 @@ pub(crate) struct Stats {
     pub(crate) born: i64,
     /// 40 hexadecimal digits that no other store has, whatever its seed.
     pub(crate) run_id: String,
+}
+
+/// How many errors of one code were answered.
+struct CodeCount {
+    code: Box<str>,
+    count: Counter,
 }
 
 /// What the script engines of a store say of their caches; each adds and takes away its own share.
@@ -85,9 +91,9 @@ impl Stats {
             code => code,
         };
         for place in &self.errors {
-            let (counted, count) = place.get_or_init(|| (code.into(), Counter::default()));
-            if **counted == *code {
-                return count.add(1);
+            let counted = place.get_or_init(|| CodeCount { code: code.into(), count: Counter::default() });
+            if *counted.code == *code {
+                return counted.count.add(1);
             }
         }
         self.other_errors.add(1);
@@ -95,8 +101,9 @@ impl Stats {
 
     /// How many errors of each code were answered.
     pub(crate) fn errors(&self) -> BTreeMap<&str, u64> {
-        let counted = self.errors.iter().map_while(OnceLock::get).map(|(code, count)| (&**code, count.get()));
-        let all = counted.chain([(OTHER_CODES, self.other_errors.get())]);
+        let counted = self.errors.iter().map_while(OnceLock::get);
+        let all =
+            counted.map(|of| (&*of.code, of.count.get())).chain([(OTHER_CODES, self.other_errors.get())]);
         all.filter(|&(_, count)| count > 0).collect()
     }
 

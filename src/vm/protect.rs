@@ -110,7 +110,6 @@ pub(super) const BASE: &[(&std::ffi::CStr, ffi::lua_CFunction)] = &[
     (c"getmetatable", getmetatable),
     (c"next", next),
     (c"pairs", pairs),
-    (c"pcall", pcall),
     (c"rawget", rawget),
     (c"rawset", rawset),
     (c"setmetatable", setmetatable),
@@ -123,7 +122,7 @@ pub(super) const TABLE: &[(&std::ffi::CStr, ffi::lua_CFunction)] =
 
 /// The stock function that a wrapper stands for, called in the wrapper's own frame: errors name the wrapper's
 /// caller and its arguments as if the stock function had been called.
-unsafe fn stock(lua: *mut ffi::lua_State) -> i32 {
+pub(super) unsafe fn stock(lua: *mut ffi::lua_State) -> i32 {
     // SAFETY 7: reason L; set-up made the first upvalue a C function.
     unsafe {
         match ffi::lua_tocfunction(lua, ffi::lua_upvalueindex(1)) {
@@ -214,31 +213,6 @@ unsafe extern "C-unwind" fn pairs(lua: *mut ffi::lua_State) -> i32 {
         ffi::lua_pushvalue(lua, 1);
         ffi::lua_pushnil(lua);
         3
-    }
-}
-
-/// Redis's `pcall`: an error table with a field `err` is answered as that field's text.
-unsafe extern "C-unwind" fn pcall(lua: *mut ffi::lua_State) -> i32 {
-    // SAFETY 14: reason L.
-    unsafe {
-        let count = ffi::lua_gettop(lua);
-        if count == 0 {
-            ffi::lua_pushboolean(lua, 0);
-            ffi::lua_pushstring_(lua, c"attempt to call a boolean value".as_ptr());
-            return 2;
-        }
-        let status = ffi::lua_pcall(lua, count - 1, ffi::LUA_MULTRET, 0);
-        ffi::lua_pushboolean(lua, i32::from(status == 0));
-        ffi::lua_insert(lua, 1);
-        if status != 0 && ffi::lua_istable(lua, 2) != 0 {
-            ffi::lua_getfield_(lua, 2, c"err".as_ptr());
-            if ffi::lua_isstring(lua, -1) != 0 {
-                ffi::lua_replace(lua, 2);
-            } else {
-                ffi::lua_settop(lua, 2);
-            }
-        }
-        ffi::lua_gettop(lua)
     }
 }
 

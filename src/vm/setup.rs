@@ -89,8 +89,7 @@ pub(super) unsafe extern "C-unwind" fn open(lua: *mut ffi::lua_State) -> i32 {
             ffi::lua_pushcclosure(lua, function, 0);
             ffi::lua_setfield(lua, globals, name.as_ptr());
         }
-        wrap(lua, globals, c"collectgarbage", collectgarbage);
-        for (name, function) in BASE {
+        for (name, function) in BASE.iter().chain(libs::BASE) {
             wrap(lua, globals, name, *function);
         }
         ffi::lua_getfield_(lua, globals, c"table".as_ptr());
@@ -174,18 +173,6 @@ unsafe fn wrap(lua: *mut ffi::lua_State, table: i32, name: &CStr, function: ffi:
             ffi::lua_pushcclosure(lua, function, 1);
         }
         ffi::lua_setfield(lua, table, name.as_ptr());
-    }
-}
-
-/// The stock function, with a note that the collector's settings may need to be put back.
-unsafe extern "C-unwind" fn collectgarbage(lua: *mut ffi::lua_State) -> i32 {
-    // SAFETY 3: reasons L and C.
-    unsafe {
-        (*super::core::core(lua)).tuned_gc = true;
-        match ffi::lua_tocfunction(lua, ffi::lua_upvalueindex(1)) {
-            Some(stock) => stock(lua),
-            None => 0,
-        }
     }
 }
 

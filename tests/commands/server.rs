@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use redmoon::resp::{Protocol, encode_result};
-use redmoon::{ManualClock, SetOptions, Store, Value};
+use redmoon::{Engine, ManualClock, SetOptions, Store, Value};
 
 use crate::support::Oracle;
 
@@ -255,6 +255,34 @@ fn info_errorstats_counts_by_code() {
     }
     assert_eq!(store.info(&["errorstats"]).unwrap(), "# Errorstats\r\nerrorstat_ERR:count=3\r\n");
     assert_eq!(number(&store, "stats", "total_error_replies"), 3);
+}
+
+#[test]
+fn info_and_command_run_inside_a_script() {
+    let store = Store::new();
+    store.set("key", "value").unwrap();
+    let engine = Engine::new(store);
+    let none: [&str; 0] = [];
+    let eval = |script: &str| engine.eval(script, &none, &none).unwrap().convert::<String>().unwrap();
+    let keyspace = "# Keyspace\r\ndb0:keys=1,expires=0,avg_ttl=0\r\n";
+    assert_eq!(eval("return redis.call('INFO', 'keyspace')"), keyspace);
+    assert_eq!(eval("redis.call('SET', 'key', 'new') return redis.call('INFO', 'keyspace')"), keyspace);
+    assert_eq!(eval("return redis.call('COMMAND', 'INFO', 'get')[1][1]"), "get");
+}
+
+#[test]
+fn info_counts_sessions_and_cached_scripts() {
+    let store = Store::new();
+    let engine = Engine::new(store.clone());
+    assert_eq!(number(&store, "clients", "connected_clients"), 0);
+    let session = engine.session();
+    assert_eq!(number(&store, "clients", "connected_clients"), 1);
+    drop(session);
+    assert_eq!(number(&store, "clients", "connected_clients"), 0);
+    engine.script_load("return 1").unwrap();
+    engine.script_load("return 2").unwrap();
+    assert_eq!(number(&store, "memory", "number_of_cached_scripts"), 2);
+    assert!(number(&store, "memory", "used_memory_scripts_eval") >= 16);
 }
 
 #[test]

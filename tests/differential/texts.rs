@@ -107,6 +107,10 @@ fn junk_arguments_get_the_error_texts_of_a_real_server() {
                 if count == 0 && TELL_OF_THE_SERVER.contains(command) {
                     continue;
                 }
+                // What a command does is said in this crate's own words.
+                if (*command, *junk) == ("COMMAND DOCS", "GET") {
+                    continue;
+                }
                 let mut args: Vec<&str> = command.split(' ').collect();
                 args.extend(std::iter::repeat_n(*junk, count));
                 let (theirs, ours) = pair.both(&args);

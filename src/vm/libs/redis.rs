@@ -156,7 +156,7 @@ unsafe extern "C-unwind" fn log(lua: *mut ffi::lua_State) -> i32 {
         }
         let level = ffi::lua_tonumber(lua, 1).trunc();
         if !(0.0..=3.0).contains(&level) {
-            raise(lua, b"ERR Invalid log level.");
+            raise(lua, b"ERR Invalid debug level.");
         }
         // Numbers become strings in place first: that may raise.
         for index in 2..=count {
@@ -210,7 +210,7 @@ unsafe extern "C-unwind" fn set_repl(lua: *mut ffi::lua_State) -> i32 {
     // SAFETY 10: reason L.
     unsafe {
         if ffi::lua_gettop(lua) != 1 {
-            raise(lua, b"ERR redis.set_repl() requires one argument.");
+            raise(lua, b"ERR redis.set_repl() requires two arguments.");
         }
         let flags = crate::num::f64_to_i64(ffi::lua_tonumber(lua, 1));
         if flags & !3 != 0 {
