@@ -58,7 +58,7 @@ pub(crate) fn look_up(store: &Store, args: Args<'_>) -> Result<Command> {
         Some(Err(container)) => {
             return Err(Error::unknown_subcommand(args.at(1), container.spec.name));
         }
-        Some(Ok(command)) => command,
+        Some(Ok(command)) => *command,
     };
     if command.spec.takes(args.len()) {
         Ok(command)
@@ -89,7 +89,7 @@ pub(crate) fn run(
         store.inner.stats.of(command.id).rejected.add(1);
         return Err(Error::BUSY);
     }
-    turn.now = None;
+    turn.begin();
     timed(store, command, || match command.spec.handler {
         Handler::Store(run) => {
             let (set, mode) = locks(store, command, args);

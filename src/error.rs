@@ -24,12 +24,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// assert_eq!(error.to_string(), "ERR value is not an integer or out of range");
 /// # Ok::<(), redmoon::Error>(())
 /// ```
-#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, thiserror::Error)]
 #[error("{}", String::from_utf8_lossy(self.as_bytes()))]
-pub struct Error {
-    kind: ErrorKind,
-    text: Text,
-}
+pub struct Error(Repr);
 
 /// The broad sort of an [`Error`], for a program that decides by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -71,15 +68,35 @@ pub enum ErrorKind {
     Other,
 }
 
-#[derive(Clone, PartialEq, Eq)]
-enum Text {
-    Fixed(&'static str),
-    Owned(Box<[u8]>),
+/// Two words, so that a `Result<()>` is returned in registers: it is on the path of every call from a script.
+#[derive(Clone)]
+enum Repr {
+    Fixed(&'static Fixed),
+    Owned(Box<Owned>),
 }
+
+struct Fixed {
+    kind: ErrorKind,
+    text: &'static str,
+}
+
+#[derive(Clone)]
+struct Owned {
+    kind: ErrorKind,
+    text: Box<[u8]>,
+}
+
+impl PartialEq for Error {
+    fn eq(&self, other: &Error) -> bool {
+        self.kind() == other.kind() && self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for Error {}
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Error({:?}, \"{}\")", self.kind, self.as_bytes().escape_ascii())
+        write!(f, "Error({:?}, \"{}\")", self.kind(), self.as_bytes().escape_ascii())
     }
 }
 
@@ -100,7 +117,10 @@ impl Error {
     /// The broad sort of the error.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
-        self.kind
+        match &self.0 {
+            Repr::Fixed(fixed) => fixed.kind,
+            Repr::Owned(owned) => owned.kind,
+        }
     }
 
     /// The first word of the line (`ERR`, `WRONGTYPE`, `NOSCRIPT` …); empty when that word is not UTF-8.
@@ -114,183 +134,114 @@ impl Error {
     /// The whole line as bytes, for errors that quote binary data.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        match &self.text {
-            Text::Fixed(text) => text.as_bytes(),
-            Text::Owned(text) => text,
+        match &self.0 {
+            Repr::Fixed(fixed) => fixed.text.as_bytes(),
+            Repr::Owned(owned) => &owned.text,
         }
     }
 
-    const fn fixed(kind: ErrorKind, text: &'static str) -> Error {
-        Error { kind, text: Text::Fixed(text) }
+    const fn fixed(fixed: &'static Fixed) -> Error {
+        Error(Repr::Fixed(fixed))
     }
 
     pub(crate) fn owned(kind: ErrorKind, line: impl Into<Vec<u8>>) -> Error {
-        Error { kind, text: Text::Owned(line.into().into_boxed_slice()) }
+        Error(Repr::Owned(Box::new(Owned { kind, text: line.into().into_boxed_slice() })))
     }
 }
 
 /// Texts without a variable part.
 impl Error {
-    pub(crate) const WRONG_TYPE: Error = Error::fixed(
-        ErrorKind::WrongType,
-        "WRONGTYPE Operation against a key holding the wrong kind of value",
-    );
-    pub(crate) const SYNTAX: Error = Error::fixed(ErrorKind::InvalidArgument, "ERR syntax error");
+    pub(crate) const WRONG_TYPE: Error = Error::fixed(&Fixed { kind: ErrorKind::WrongType, text: "WRONGTYPE Operation against a key holding the wrong kind of value" });
+    pub(crate) const SYNTAX: Error = Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR syntax error" });
     pub(crate) const NOT_INTEGER: Error =
-        Error::fixed(ErrorKind::InvalidArgument, "ERR value is not an integer or out of range");
+        Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR value is not an integer or out of range" });
     pub(crate) const NOT_FLOAT: Error =
-        Error::fixed(ErrorKind::InvalidArgument, "ERR value is not a valid float");
+        Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR value is not a valid float" });
     pub(crate) const OUT_OF_RANGE: Error =
-        Error::fixed(ErrorKind::InvalidArgument, "ERR value is out of range");
+        Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR value is out of range" });
     pub(crate) const NOT_POSITIVE: Error =
-        Error::fixed(ErrorKind::InvalidArgument, "ERR value is out of range, must be positive");
+        Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR value is out of range, must be positive" });
     pub(crate) const OVERFLOW: Error =
-        Error::fixed(ErrorKind::InvalidArgument, "ERR increment or decrement would overflow");
+        Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR increment or decrement would overflow" });
     pub(crate) const DECREMENT_OVERFLOW: Error =
-        Error::fixed(ErrorKind::InvalidArgument, "ERR decrement would overflow");
+        Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR decrement would overflow" });
     pub(crate) const NAN_OR_INFINITY: Error =
-        Error::fixed(ErrorKind::InvalidArgument, "ERR increment would produce NaN or Infinity");
+        Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR increment would produce NaN or Infinity" });
     pub(crate) const OFFSET_OUT_OF_RANGE: Error =
-        Error::fixed(ErrorKind::InvalidArgument, "ERR offset is out of range");
-    pub(crate) const STRING_TOO_LARGE: Error = Error::fixed(
-        ErrorKind::TooLarge,
-        "ERR string exceeds maximum allowed size (proto-max-bulk-len)",
-    );
-    pub(crate) const NO_SUCH_KEY: Error = Error::fixed(ErrorKind::NoSuchKey, "ERR no such key");
+        Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR offset is out of range" });
+    pub(crate) const STRING_TOO_LARGE: Error = Error::fixed(&Fixed { kind: ErrorKind::TooLarge, text: "ERR string exceeds maximum allowed size (proto-max-bulk-len)" });
+    pub(crate) const NO_SUCH_KEY: Error = Error::fixed(&Fixed { kind: ErrorKind::NoSuchKey, text: "ERR no such key" });
     pub(crate) const INVALID_CURSOR: Error =
-        Error::fixed(ErrorKind::InvalidArgument, "ERR invalid cursor");
+        Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR invalid cursor" });
     pub(crate) const DB_OUT_OF_RANGE: Error =
-        Error::fixed(ErrorKind::InvalidArgument, "ERR DB index is out of range");
-    pub(crate) const SAME_OBJECT: Error = Error::fixed(
-        ErrorKind::InvalidArgument,
-        "ERR source and destination objects are the same",
-    );
+        Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR DB index is out of range" });
+    pub(crate) const SAME_OBJECT: Error = Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR source and destination objects are the same" });
     pub(crate) const INVALID_DB_INDEX: Error =
-        Error::fixed(ErrorKind::InvalidArgument, "ERR invalid DB index");
+        Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR invalid DB index" });
     pub(crate) const INVALID_FIRST_DB: Error =
-        Error::fixed(ErrorKind::InvalidArgument, "ERR invalid first DB index");
+        Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR invalid first DB index" });
     pub(crate) const INVALID_SECOND_DB: Error =
-        Error::fixed(ErrorKind::InvalidArgument, "ERR invalid second DB index");
-    pub(crate) const NX_WITH_OTHERS: Error = Error::fixed(
-        ErrorKind::InvalidArgument,
-        "ERR NX and XX, GT or LT options at the same time are not compatible",
-    );
-    pub(crate) const GT_WITH_LT: Error = Error::fixed(
-        ErrorKind::InvalidArgument,
-        "ERR GT and LT options at the same time are not compatible",
-    );
-    pub(crate) const LFU_NOT_SELECTED: Error = Error::fixed(
-        ErrorKind::NotAllowed,
-        "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when \
-         switching between policies at runtime LRU and LFU data will take some time to adjust.",
-    );
-    pub(crate) const LCS_IDX_AND_LEN: Error = Error::fixed(
-        ErrorKind::InvalidArgument,
-        "ERR If you want both the length and indexes, please just use IDX.",
-    );
-    pub(crate) const LCS_NOT_STRINGS: Error = Error::fixed(
-        ErrorKind::WrongType,
-        "ERR The specified keys must contain string values",
-    );
+        Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR invalid second DB index" });
+    pub(crate) const NX_WITH_OTHERS: Error = Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR NX and XX, GT or LT options at the same time are not compatible" });
+    pub(crate) const GT_WITH_LT: Error = Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR GT and LT options at the same time are not compatible" });
+    pub(crate) const LFU_NOT_SELECTED: Error = Error::fixed(&Fixed { kind: ErrorKind::NotAllowed, text: "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when \
+         switching between policies at runtime LRU and LFU data will take some time to adjust." });
+    pub(crate) const LCS_IDX_AND_LEN: Error = Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR If you want both the length and indexes, please just use IDX." });
+    pub(crate) const LCS_NOT_STRINGS: Error = Error::fixed(&Fixed { kind: ErrorKind::WrongType, text: "ERR The specified keys must contain string values" });
     pub(crate) const LCS_TOO_LONG: Error =
-        Error::fixed(ErrorKind::TooLarge, "ERR String too long for LCS");
-    pub(crate) const LCS_NO_MEMORY: Error = Error::fixed(
-        ErrorKind::TooLarge,
-        "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len",
-    );
-    pub(crate) const NO_KEY_ARGUMENTS: Error = Error::fixed(
-        ErrorKind::InvalidArgument,
-        "ERR The command has no key arguments",
-    );
+        Error::fixed(&Fixed { kind: ErrorKind::TooLarge, text: "ERR String too long for LCS" });
+    pub(crate) const LCS_NO_MEMORY: Error = Error::fixed(&Fixed { kind: ErrorKind::TooLarge, text: "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len" });
+    pub(crate) const NO_KEY_ARGUMENTS: Error = Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR The command has no key arguments" });
     pub(crate) const BAD_COMMAND_NAME: Error =
-        Error::fixed(ErrorKind::InvalidArgument, "ERR Invalid command specified");
-    pub(crate) const BAD_KEY_ARITY: Error = Error::fixed(
-        ErrorKind::InvalidArgument,
-        "ERR Invalid number of arguments specified for command",
-    );
+        Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR Invalid command specified" });
+    pub(crate) const BAD_KEY_ARITY: Error = Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR Invalid number of arguments specified for command" });
     pub(crate) const BAD_KEY_ARGUMENTS: Error =
-        Error::fixed(ErrorKind::InvalidArgument, "ERR Invalid arguments specified for command");
+        Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR Invalid arguments specified for command" });
 
     pub(crate) const NO_SCRIPT: Error =
-        Error::fixed(ErrorKind::NoScript, "NOSCRIPT No matching script. Please use EVAL.");
-    pub(crate) const TOO_MANY_KEYS: Error = Error::fixed(
-        ErrorKind::InvalidArgument,
-        "ERR Number of keys can't be greater than number of args",
-    );
+        Error::fixed(&Fixed { kind: ErrorKind::NoScript, text: "NOSCRIPT No matching script. Please use EVAL." });
+    pub(crate) const TOO_MANY_KEYS: Error = Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR Number of keys can't be greater than number of args" });
     pub(crate) const NEGATIVE_KEYS: Error =
-        Error::fixed(ErrorKind::InvalidArgument, "ERR Number of keys can't be negative");
-    pub(crate) const BUSY: Error = Error::fixed(
-        ErrorKind::Busy,
-        "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
-    );
+        Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR Number of keys can't be negative" });
+    pub(crate) const BUSY: Error = Error::fixed(&Fixed { kind: ErrorKind::Busy, text: "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE." });
     pub(crate) const NOT_BUSY: Error =
-        Error::fixed(ErrorKind::NotBusy, "NOTBUSY No scripts in execution right now.");
-    pub(crate) const UNKILLABLE: Error = Error::fixed(
-        ErrorKind::Unkillable,
-        "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait \
-         the script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command.",
-    );
+        Error::fixed(&Fixed { kind: ErrorKind::NotBusy, text: "NOTBUSY No scripts in execution right now." });
+    pub(crate) const UNKILLABLE: Error = Error::fixed(&Fixed { kind: ErrorKind::Unkillable, text: "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait \
+         the script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command." });
     pub(crate) const SCRIPT_TIMED_OUT: Error =
-        Error::fixed(ErrorKind::ScriptLimit, "BUSY Script exceeded time limit");
+        Error::fixed(&Fixed { kind: ErrorKind::ScriptLimit, text: "BUSY Script exceeded time limit" });
     pub(crate) const SCRIPT_REPLY_TOO_LARGE: Error =
-        Error::fixed(ErrorKind::ScriptLimit, "ERR script output too large");
-    pub(crate) const SCRIPT_FLUSH_OPTION: Error = Error::fixed(
-        ErrorKind::InvalidArgument,
-        "ERR SCRIPT FLUSH only support SYNC|ASYNC option",
-    );
-    pub(crate) const WRITE_SCRIPT_WITH_RO: Error = Error::fixed(
-        ErrorKind::NotAllowed,
-        "ERR Can not execute a script with write flag using *_ro command.",
-    );
+        Error::fixed(&Fixed { kind: ErrorKind::ScriptLimit, text: "ERR script output too large" });
+    pub(crate) const SCRIPT_FLUSH_OPTION: Error = Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR SCRIPT FLUSH only support SYNC|ASYNC option" });
+    pub(crate) const WRITE_SCRIPT_WITH_RO: Error = Error::fixed(&Fixed { kind: ErrorKind::NotAllowed, text: "ERR Can not execute a script with write flag using *_ro command." });
     pub(crate) const LUA_STACK_LIMIT: Error =
-        Error::fixed(ErrorKind::ScriptLimit, "ERR reached lua stack limit");
+        Error::fixed(&Fixed { kind: ErrorKind::ScriptLimit, text: "ERR reached lua stack limit" });
     pub(crate) const INVALID_SHEBANG: Error =
-        Error::fixed(ErrorKind::ScriptCompile, "ERR Invalid script shebang");
+        Error::fixed(&Fixed { kind: ErrorKind::ScriptCompile, text: "ERR Invalid script shebang" });
     pub(crate) const INVALID_SHEBANG_ENGINE: Error =
-        Error::fixed(ErrorKind::ScriptCompile, "ERR Invalid engine in script shebang");
+        Error::fixed(&Fixed { kind: ErrorKind::ScriptCompile, text: "ERR Invalid engine in script shebang" });
 
     // What a script is told when one of its calls cannot run.
     pub(crate) const CALL_UNKNOWN: Error =
-        Error::fixed(ErrorKind::UnknownCommand, "ERR Unknown Redis command called from script");
-    pub(crate) const CALL_ARITY: Error = Error::fixed(
-        ErrorKind::WrongArity,
-        "ERR Wrong number of args calling Redis command from script",
-    );
+        Error::fixed(&Fixed { kind: ErrorKind::UnknownCommand, text: "ERR Unknown Redis command called from script" });
+    pub(crate) const CALL_ARITY: Error = Error::fixed(&Fixed { kind: ErrorKind::WrongArity, text: "ERR Wrong number of args calling Redis command from script" });
     pub(crate) const CALL_NOSCRIPT: Error =
-        Error::fixed(ErrorKind::NotAllowed, "ERR This Redis command is not allowed from script");
-    pub(crate) const CALL_WRITES: Error = Error::fixed(
-        ErrorKind::NotAllowed,
-        "ERR Write commands are not allowed from read-only scripts.",
-    );
+        Error::fixed(&Fixed { kind: ErrorKind::NotAllowed, text: "ERR This Redis command is not allowed from script" });
+    pub(crate) const CALL_WRITES: Error = Error::fixed(&Fixed { kind: ErrorKind::NotAllowed, text: "ERR Write commands are not allowed from read-only scripts." });
     pub(crate) const CALL_NO_ARGUMENTS: &'static str =
         "ERR Please specify at least one argument for this redis lib call";
     pub(crate) const CALL_ARGUMENT_TYPE: &'static str =
         "ERR Lua redis lib command arguments must be strings or integers";
 
-    pub(crate) const ENGINE_NEEDED: Error = Error::fixed(
-        ErrorKind::NotAllowed,
-        "ERR this command needs a script engine; run it in a session",
-    );
-    pub(crate) const BAD_PROTOCOL_VERSION: Error = Error::fixed(
-        ErrorKind::InvalidArgument,
-        "ERR Protocol version is not an integer or out of range",
-    );
+    pub(crate) const ENGINE_NEEDED: Error = Error::fixed(&Fixed { kind: ErrorKind::NotAllowed, text: "ERR this command needs a script engine; run it in a session" });
+    pub(crate) const BAD_PROTOCOL_VERSION: Error = Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR Protocol version is not an integer or out of range" });
     pub(crate) const UNSUPPORTED_PROTOCOL: Error =
-        Error::fixed(ErrorKind::InvalidArgument, "NOPROTO unsupported protocol version");
-    pub(crate) const SESSION_NEEDED: Error = Error::fixed(
-        ErrorKind::NotAllowed,
-        "ERR this command belongs to a conversation; run it in a session",
-    );
-    pub(crate) const NOT_IN_TRANSACTION: Error = Error::fixed(
-        ErrorKind::NotAllowed,
-        "ERR this command is not allowed in a transaction on declared keys",
-    );
+        Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "NOPROTO unsupported protocol version" });
+    pub(crate) const SESSION_NEEDED: Error = Error::fixed(&Fixed { kind: ErrorKind::NotAllowed, text: "ERR this command belongs to a conversation; run it in a session" });
+    pub(crate) const NOT_IN_TRANSACTION: Error = Error::fixed(&Fixed { kind: ErrorKind::NotAllowed, text: "ERR this command is not allowed in a transaction on declared keys" });
     pub(crate) const VM_MEMORY: Error =
-        Error::fixed(ErrorKind::ScriptLimit, "ERR not enough memory for a Lua state");
-    pub(crate) const INTERNAL: Error = Error::fixed(
-        ErrorKind::Other,
-        "ERR internal error: a command panicked; please report it",
-    );
+        Error::fixed(&Fixed { kind: ErrorKind::ScriptLimit, text: "ERR not enough memory for a Lua state" });
+    pub(crate) const INTERNAL: Error = Error::fixed(&Fixed { kind: ErrorKind::Other, text: "ERR internal error: a command panicked; please report it" });
 }
 
 /// Texts that name what was wrong.

@@ -103,7 +103,7 @@ impl Session {
             store.inner.space.stats.count_error(&Error::BUSY);
             return Err(Error::BUSY);
         }
-        self.turn.now = None;
+        self.turn.begin();
         dispatch::timed(store, command, || {
             self.engine.execute(command, args, &mut self.turn, self.protocol)
         })

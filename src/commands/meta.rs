@@ -78,8 +78,8 @@ fn named(name: &[u8]) -> Option<Command> {
     let mut words = name.split(|&byte| byte == b'|');
     let command = table().find(words.next()?)?;
     match (words.next(), words.next()) {
-        (None, _) => Some(command),
-        (Some(subcommand), None) => table().find_subcommand(command, subcommand),
+        (None, _) => Some(*command),
+        (Some(subcommand), None) => table().find_subcommand(command, subcommand).copied(),
         (Some(_), Some(_)) => None,
     }
 }
@@ -214,7 +214,7 @@ fn inner_command<'a>(args: Args<'a>) -> Result<(Command, Args<'a>)> {
     } else if !command.spec.takes(args.len()) {
         Err(Error::BAD_KEY_ARITY)
     } else {
-        Ok((command, args))
+        Ok((*command, args))
     }
 }
 

@@ -48,7 +48,7 @@ impl Command {
 pub(crate) struct Table {
     commands: Vec<Command>,
     /// Open addressing over the packed names; `u16::MAX` is an empty place.
-    places: Box<[(u128, u16)]>,
+    places: Box<[(Packed, u16)]>,
 }
 
 const PLACES: usize = 1024;
@@ -76,35 +76,68 @@ pub(crate) fn table() -> &'static Table {
     })
 }
 
-/// A name of up to 16 bytes in capitals as one number: comparing names is then comparing numbers.
-#[inline]
-fn pack(name: &[u8]) -> Option<u128> {
-    let mut bytes = [0; 16];
-    bytes.get_mut(..name.len())?.copy_from_slice(name);
-    bytes.make_ascii_uppercase();
-    Some(u128::from_le_bytes(bytes))
+/// The first and the last 8 bytes of a name in capitals (of a shorter one all bytes), and its length: comparing
+/// names of up to 16 bytes is then comparing numbers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Packed {
+    first: u64,
+    last: u64,
+    len: usize,
 }
 
+/// Longer names are compared byte by byte too.
+const EXACT: usize = 16;
+
+/// Eight bytes with small letters made capitals, all at once.
 #[inline]
-fn place(packed: u128) -> usize {
-    let folded = (packed as u64) ^ ((packed >> 64) as u64).rotate_left(29);
-    (folded.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 54) as usize
+fn capitals(word: u64) -> u64 {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let seven = word & (0x7f * EACH);
+    // Bit 7 of each byte says: at least `a`; past `z`.
+    let from_a = seven + (0x80 - b'a' as u64) * EACH;
+    let past_z = seven + (0x7f - b'z' as u64) * EACH;
+    let is_small = (from_a ^ past_z) & !word & (0x80 * EACH);
+    word ^ (is_small >> 2)
+}
+
+impl Packed {
+    #[inline]
+    fn of(name: &[u8]) -> Packed {
+        let (first, last) = match (name.first_chunk::<8>(), name.last_chunk::<8>()) {
+            (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
+            _ => match (name.first_chunk::<4>(), name.last_chunk::<4>()) {
+                (Some(first), Some(last)) => {
+                    (u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32, 0)
+                }
+                _ => {
+                    let byte = |at: usize| u64::from(name.get(at).copied().unwrap_or(0));
+                    (byte(0) | byte(1) << 8 | byte(2) << 16, 0)
+                }
+            },
+        };
+        Packed { first: capitals(first), last: capitals(last), len: name.len() }
+    }
+
+    #[inline]
+    fn place(self) -> usize {
+        let folded = self.first ^ self.last.rotate_left(29) ^ self.len as u64;
+        (folded.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 54) as usize
+    }
 }
 
 impl Table {
     fn new(families: &[&'static [CommandSpec]]) -> Table {
         let mut table =
-            Table { commands: Vec::new(), places: vec![(0, EMPTY); PLACES].into_boxed_slice() };
+            Table { commands: Vec::new(), places: vec![(Packed::of(b""), EMPTY); PLACES].into_boxed_slice() };
         for spec in families.iter().flat_map(|family| family.iter()) {
             let id = table.commands.len();
             table.commands.push(Command { id, spec, parent: None });
-            if let Some(packed) = pack(spec.name.as_bytes()) {
-                let mut at = place(packed);
-                while table.places[at].1 != EMPTY {
-                    at = (at + 1) % PLACES;
-                }
-                table.places[at] = (packed, id as u16);
+            let packed = Packed::of(spec.name.as_bytes());
+            let mut at = packed.place();
+            while table.places[at].1 != EMPTY {
+                at = (at + 1) % PLACES;
             }
+            table.places[at] = (packed, id as u16);
             for subcommand in spec.subcommands {
                 let id = table.commands.len();
                 table.commands.push(Command { id, spec: subcommand, parent: Some(spec.name) });
@@ -115,33 +148,28 @@ impl Table {
 
     /// The command or container of this name, in any case.
     #[inline]
-    pub(crate) fn find(&self, name: &[u8]) -> Option<Command> {
-        let Some(packed) = pack(name) else { return self.find_long(name) };
-        let mut at = place(packed);
+    pub(crate) fn find(&self, name: &[u8]) -> Option<&Command> {
+        let packed = Packed::of(name);
+        let mut at = packed.place();
         loop {
             let (found, id) = self.places[at];
             if id == EMPTY {
                 return None;
             }
             if found == packed {
-                return self.commands.get(usize::from(id)).copied();
+                let command = self.commands.get(usize::from(id))?;
+                if name.len() <= EXACT || name.eq_ignore_ascii_case(command.spec.name.as_bytes()) {
+                    return Some(command);
+                }
             }
             at = (at + 1) % PLACES;
         }
     }
 
-    #[cold]
-    fn find_long(&self, name: &[u8]) -> Option<Command> {
-        let named = |command: &&Command| {
-            command.parent.is_none() && name.eq_ignore_ascii_case(command.spec.name.as_bytes())
-        };
-        self.commands.iter().find(named).copied()
-    }
-
     /// The subcommand of a container.
-    pub(crate) fn find_subcommand(&self, container: Command, name: &[u8]) -> Option<Command> {
+    pub(crate) fn find_subcommand(&self, container: &Command, name: &[u8]) -> Option<&Command> {
         let named = |command: &&Command| name.eq_ignore_ascii_case(command.spec.name.as_bytes());
-        self.subcommands(container).iter().find(named).copied()
+        self.subcommands(*container).iter().find(named)
     }
 
     /// The rows that follow a container's.
@@ -154,7 +182,7 @@ impl Table {
     ///
     /// `Ok(Err(container))` is a container without a subcommand of that name.
     #[inline]
-    pub(crate) fn resolve(&self, args: Args<'_>) -> Option<Result<Command, Command>> {
+    pub(crate) fn resolve(&self, args: Args<'_>) -> Option<Result<&Command, &Command>> {
         let command = self.find(args.at(0))?;
         if command.spec.subcommands.is_empty() || args.len() < 2 {
             return Some(Ok(command));

@@ -13,7 +13,7 @@
 //! 1. Occupied slots are sorted by tag, and each stands at or after its home.
 //! 2. No empty slot stands between an item's home and the item.
 //! 3. The array does not wrap: it ends with a spare tail for items displaced past the last home. An insert that
-//!    would run past the tail grows the table.
+//!    would run past the tail makes the tail longer: more homes would not help a crowd whose tags are all alike.
 //! 4. `len <= capacity * 13 / 16`.
 //!
 //! # Costs
@@ -31,6 +31,8 @@ use crate::rng::Rng;
 
 /// Fewest homes of a table that is not empty.
 const LEAST_HOMES: usize = 8;
+/// Slots by which a tail that is full grows.
+const MORE_TAIL: usize = 64;
 
 pub(crate) struct HashOrder<T> {
     slots: Vec<Slot<T>>,
@@ -131,28 +133,29 @@ impl<T> HashOrder<T> {
         if self.slots.is_empty() || (self.len + 1) * 16 > (1 << self.bits) * 13 {
             self.resize(if self.slots.is_empty() { LEAST_HOMES.trailing_zeros() } else { self.bits + 1 });
         }
-        loop {
-            if let Some((at, end)) = self.gap_for(tag) {
-                self.slots[at..=end].rotate_right(1);
-                self.slots[at] = Slot { tag, note: AtomicU32::new(0), item: Some(item) };
-                self.len += 1;
-                return at;
-            }
-            self.resize(self.bits + 1);
+        let (at, end) = self.gap_for(tag);
+        if end == self.slots.len() {
+            self.slots.reserve_exact(MORE_TAIL);
+            self.slots.resize_with(end + MORE_TAIL, Slot::empty);
         }
+        self.slots[at..=end].rotate_right(1);
+        self.slots[at] = Slot { tag, note: AtomicU32::new(0), item: Some(item) };
+        self.len += 1;
+        at
     }
 
-    /// Where an item of this tag goes, and the empty slot up to which the items there move one to the right.
-    fn gap_for(&self, tag: u32) -> Option<(usize, usize)> {
+    /// Where an item of this tag goes, and the empty slot up to which the items there move one to the right: the
+    /// end of the array if there is none.
+    fn gap_for(&self, tag: u32) -> (usize, usize) {
         let mut at = self.home(tag);
-        while self.slots.get(at)?.item.is_some() && self.slots[at].tag <= tag {
+        while self.slots.get(at).is_some_and(|slot| slot.item.is_some() && slot.tag <= tag) {
             at += 1;
         }
         let mut end = at;
-        while self.slots.get(end)?.item.is_some() {
+        while self.slots.get(end).is_some_and(|slot| slot.item.is_some()) {
             end += 1;
         }
-        Some((at, end))
+        (at, end)
     }
 
     /// Takes the item at a position out.

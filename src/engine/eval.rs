@@ -100,7 +100,7 @@ impl Inner {
         let mut run = Run {
             engine: self,
             held: None,
-            turn: Turn { db: turn.db, ..Turn::default() },
+            turn: Turn::new(turn.db),
             lock: if call.mode == Mode::ReadOnly || flags.no_writes { LockMode::Read } else { LockMode::Write },
             declared: if any_key { None } else { Some(call.keys) },
             control: &state.control,
@@ -128,11 +128,11 @@ fn describe(sha: Sha, failure: Failure) -> Failed {
         Failure::InHandler => Failed { error: Error::error_in_handler(sha.as_str()), counted: false },
         Failure::Raised { mut line, place, counted } => {
             let killed = line == crate::vm::KILLED;
-            if let Some(place) = place {
-                append_place(&mut line, sha, &place);
-            }
             if let Some(end) = line.iter().position(|&byte| byte == 0) {
                 line.truncate(end);
+            }
+            if let Some(place) = place {
+                append_place(&mut line, sha, &place);
             }
             let kind = if killed { ErrorKind::ScriptKilled } else { ErrorKind::ScriptRuntime };
             Failed { error: Error::owned(kind, one_line(line)), counted }

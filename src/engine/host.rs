@@ -29,7 +29,7 @@ pub(super) struct Run<'e> {
 impl Run<'_> {
     /// The command, if the script may call it.
     #[inline]
-    fn check(&mut self, args: Args<'_>) -> Result<Command> {
+    fn check(&mut self, args: Args<'_>) -> Result<&'static Command> {
         let command = match table().resolve(args) {
             Some(Ok(command)) => command,
             Some(Err(_)) => return Err(Error::CALL_UNKNOWN),
@@ -63,8 +63,9 @@ impl Run<'_> {
     }
 
     #[cold]
-    fn count_failure(&self, command: Command) {
-        self.engine.store.inner.space.stats.of(command.id).failed.add(1);
+    fn count_error(&self, error: Error) -> Error {
+        self.engine.store.inner.space.stats.count_error(&error);
+        error
     }
 
     /// Takes the script's locks, if this is its first call that needs them.
@@ -80,7 +81,7 @@ impl Run<'_> {
     }
 
     #[inline]
-    fn run(&mut self, command: Command, args: Args<'_>, out: &mut dyn Reply) -> Result<()> {
+    fn run(&mut self, command: &Command, args: Args<'_>, out: &mut dyn Reply) -> Result<()> {
         match command.spec.handler {
             Handler::Store(run) => {
                 let space = &self.engine.store.inner.space;
@@ -102,11 +103,11 @@ impl Run<'_> {
 }
 
 #[cold]
-fn check_declared(command: Command, args: Args<'_>, declared: &[&[u8]]) -> Result<()> {
+fn check_declared(command: &Command, args: Args<'_>, declared: &[&[u8]]) -> Result<()> {
     if command.spec.is(flag::ALL_KEYS) {
         return Err(Error::CALL_NOSCRIPT);
     }
-    dispatch::each_key(command, args, |key| {
+    dispatch::each_key(*command, args, |key| {
         if declared.contains(&key) { Ok(()) } else { Err(Error::undeclared_key(key)) }
     })
 }
@@ -115,18 +116,22 @@ impl Host for Run<'_> {
     #[inline]
     fn call(&mut self, args: &[&[u8]], out: &mut dyn Reply) -> Result<()> {
         let args = Args::new(args);
-        let result = self.check(args).and_then(|command| {
-            let start = if self.tally.count(command.id) { Some(monotonic_nanos()) } else { None };
-            let result = self.run(command, args, out);
-            if result.is_err() {
-                self.count_failure(command);
+        let command = match self.check(args) {
+            Ok(command) => command,
+            Err(error) => return Err(self.count_error(error)),
+        };
+        let start = if self.tally.count(command.id) { Some(monotonic_nanos()) } else { None };
+        let result = self.run(command, args, out);
+        if let Some(start) = start {
+            self.tally.time(command.id, monotonic_nanos().saturating_sub(start));
+        }
+        match result {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                self.engine.store.inner.space.stats.of(command.id).failed.add(1);
+                Err(self.count_error(error))
             }
-            if let Some(start) = start {
-                self.tally.time(command.id, monotonic_nanos().saturating_sub(start));
-            }
-            result
-        });
-        result.inspect_err(|error| self.engine.store.inner.space.stats.count_error(error))
+        }
     }
 
     fn has_written(&self) -> bool {

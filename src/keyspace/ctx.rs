@@ -30,6 +30,8 @@ pub(crate) trait Shards {
     fn shard(&self, index: usize) -> Option<&Shard>;
     /// `None` also when the shard is held for reading only.
     fn shard_mut(&mut self, index: usize) -> Option<&mut Shard>;
+    /// Whether the shards are held for writing.
+    fn is_exclusive(&self) -> bool;
 }
 
 /// The shards that a [`Ctx`] may touch.
@@ -48,8 +50,10 @@ pub(crate) enum Access<'a> {
 pub(crate) struct Turn {
     /// The selected database.
     pub(crate) db: usize,
-    /// Microseconds since the epoch, once they were read. A caller resets it when its next turn begins.
+    /// Microseconds since the epoch, once they were read.
     pub(crate) now: Option<i64>,
+    /// The access time that keys get, once it was read.
+    seconds: Option<u32>,
     /// Whether anything was changed.
     pub(crate) wrote: bool,
     /// Set while the changes may have to be rolled back.
@@ -60,6 +64,69 @@ pub(crate) struct Ctx<'a> {
     pub(crate) space: &'a Space,
     access: Access<'a>,
     pub(crate) turn: &'a mut Turn,
+}
+
+impl Turn {
+    pub(crate) fn new(db: usize) -> Turn {
+        Turn { db, ..Turn::default() }
+    }
+
+    /// The next command begins: its time is read anew.
+    #[inline]
+    pub(crate) fn begin(&mut self) {
+        self.now = None;
+        self.seconds = None;
+    }
+
+    #[inline]
+    fn micros(&mut self, space: &Space) -> i64 {
+        *self.now.get_or_insert_with(|| space.clock.now_micros())
+    }
+
+    #[inline]
+    fn millis(&mut self, space: &Space) -> i64 {
+        self.micros(space).div_euclid(1000)
+    }
+
+    #[inline]
+    fn access_seconds(&mut self, space: &Space) -> u32 {
+        *self.seconds.get_or_insert_with(|| space.clock.coarse_millis().div_euclid(1000) as u32)
+    }
+}
+
+impl Access<'_> {
+    /// Which shards a caller locks is decided before an operation starts, by the key positions of the command's
+    /// row, so an operation that reaches another shard is a mistake in that row.
+    #[inline]
+    fn shard(&self, index: usize) -> &Shard {
+        let shard = match self {
+            Access::Read(held, shard) if *held == index => Some(*shard),
+            Access::Write(held, shard) if *held == index => Some(&**shard),
+            Access::Many(shards) => shards.shard(index),
+            _ => None,
+        };
+        shard.unwrap_or_else(|| unreachable!("a command reached shard {index}, which its row does not name"))
+    }
+
+    #[inline]
+    fn shard_mut(&mut self, index: usize) -> &mut Shard {
+        let shard = match self {
+            Access::Write(held, shard) if *held == index => Some(&mut **shard),
+            Access::Many(shards) => shards.shard_mut(index),
+            _ => None,
+        };
+        shard.unwrap_or_else(|| unreachable!("a command wrote to shard {index}, which its row does not name"))
+    }
+
+    /// Whether no other thread can look at the shards meanwhile.
+    #[inline]
+    fn is_exclusive(&self) -> bool {
+        match self {
+            Access::Write(..) => true,
+            Access::Many(shards) => shards.is_exclusive(),
+            Access::None | Access::Read(..) => false,
+        }
+    }
 }
 
 impl<'a> Ctx<'a> {
@@ -76,42 +143,23 @@ impl<'a> Ctx<'a> {
     /// The time of this turn in microseconds since the epoch: read once, then the same until the turn ends.
     #[inline]
     pub(crate) fn now_micros(&mut self) -> i64 {
-        let clock = &self.space.clock;
-        *self.turn.now.get_or_insert_with(|| clock.now_micros())
+        self.turn.micros(self.space)
     }
 
     /// The time of this turn in milliseconds since the epoch.
     #[inline]
     pub(crate) fn now(&mut self) -> i64 {
-        self.now_micros().div_euclid(1000)
+        self.turn.millis(self.space)
     }
 
-    /// Which caller's lock covers the shard is decided before an operation starts, by the key positions of the
-    /// command's row, so an operation that reaches another shard is a mistake in that row.
     #[inline]
     pub(crate) fn shard(&self, index: usize) -> &Shard {
-        let shard = match &self.access {
-            Access::Read(held, shard) if *held == index => Some(*shard),
-            Access::Write(held, shard) if *held == index => Some(&**shard),
-            Access::Many(shards) => shards.shard(index),
-            _ => None,
-        };
-        shard.unwrap_or_else(|| unreachable!("a command reached shard {index}, which its row does not name"))
+        self.access.shard(index)
     }
 
     #[inline]
     fn shard_mut(&mut self, index: usize) -> &mut Shard {
-        let shard = match &mut self.access {
-            Access::Write(held, shard) if *held == index => Some(&mut **shard),
-            Access::Many(shards) => shards.shard_mut(index),
-            _ => None,
-        };
-        shard.unwrap_or_else(|| unreachable!("a command wrote to shard {index}, which its row does not name"))
-    }
-
-    /// Whether no other thread can look at the shards meanwhile.
-    fn is_alone(&self) -> bool {
-        matches!(self.access, Access::Write(..))
+        self.access.shard_mut(index)
     }
 
     fn db(&self, index: usize) -> &Db {
@@ -125,7 +173,7 @@ impl<'a> Ctx<'a> {
         let table = &self.shard(index).dbs[db];
         let at = table.find(key)?;
         match table.get(at)?.deadline() {
-            Some(deadline) if deadline <= self.now() => None,
+            Some(deadline) if deadline < self.now() => None,
             _ => Some(at),
         }
     }
@@ -148,15 +196,21 @@ impl<'a> Ctx<'a> {
     /// A key's database and position, the look-up being counted as hit or miss.
     #[inline]
     fn look_up(&mut self, key: Key<'_>) -> Option<(&Db, usize)> {
-        let at = self.locate(key, self.turn.db);
-        let shard = self.shard(self.space.shard(key.hash));
+        let Ctx { space, access, turn } = self;
+        let is_exclusive = access.is_exclusive();
+        let shard = access.shard(space.shard(key.hash));
+        let db = &shard.dbs[turn.db];
+        let at = db.find(key).filter(|&at| {
+            let deadline = db.get(at).and_then(Entry::deadline);
+            deadline.is_none_or(|deadline| deadline >= turn.millis(space))
+        });
         let counter = if at.is_some() { &shard.hits } else { &shard.misses };
-        if self.is_alone() {
+        if is_exclusive {
             counter.add_alone(1);
         } else {
             counter.add(1);
         }
-        Some((&shard.dbs[self.turn.db], at?))
+        Some((db, at?))
     }
 
     /// Looks a key up without a trace.
@@ -184,8 +238,8 @@ impl<'a> Ctx<'a> {
     }
 
     #[inline]
-    fn access_seconds(&self) -> u32 {
-        self.space.clock.coarse_millis().div_euclid(1000) as u32
+    fn access_seconds(&mut self) -> u32 {
+        self.turn.access_seconds(self.space)
     }
 
     /// The door for writes. `change` gets the database and the position of the key if it exists; an `Err` means
@@ -198,46 +252,28 @@ impl<'a> Ctx<'a> {
         _event: Event,
         change: impl FnOnce(&mut Db, Option<usize>) -> Result<R, E>,
     ) -> Result<R, E> {
-        let index = self.space.shard(key.hash);
-        let mut at = self.shard(index).dbs[db].find(key);
+        let Ctx { space, access, turn } = self;
+        let shard = access.shard_mut(space.shard(key.hash));
+        let table = &mut shard.dbs[db];
+        let mut at = table.find(key);
         if let Some(found) = at
-            && let Some(deadline) = self.shard(index).dbs[db].get(found).and_then(Entry::deadline)
-            && deadline <= self.now()
+            && let Some(deadline) = table.get(found).and_then(Entry::deadline)
+            && deadline < turn.millis(space)
         {
-            let shard = self.shard_mut(index);
-            shard.dbs[db].remove(found, key.hash);
+            table.remove(found, key.hash);
             shard.expired.add_alone(1);
             at = None;
         }
-        if self.turn.undo.is_some() {
-            self.remember(key, db, index, at);
+        if let Some(undo) = &mut turn.undo {
+            undo.remember(db, key.bytes, at.and_then(|at| table.get(at)));
         }
-        let shard = self.shard_mut(index);
-        let result = change(&mut shard.dbs[db], at)?;
+        let result = change(table, at)?;
         shard.changes += 1;
-        let wants_sweep = shard.wants_sweep();
-        self.turn.wrote = true;
-        if wants_sweep {
-            self.sweep(index);
+        turn.wrote = true;
+        if shard.wants_sweep() {
+            shard.sweep(turn.millis(space));
         }
         Ok(result)
-    }
-
-    /// Removes a bounded share of the expired keys of a shard.
-    #[cold]
-    fn sweep(&mut self, index: usize) {
-        let now = self.now();
-        self.shard_mut(index).sweep(now);
-    }
-
-    #[cold]
-    fn remember(&mut self, key: Key<'_>, db: usize, index: usize, at: Option<usize>) {
-        let Some(mut undo) = self.turn.undo.take() else { return };
-        if undo.is_first(db, key.bytes) {
-            let old = at.and_then(|at| self.shard(index).dbs[db].get(at)).cloned();
-            undo.keep_key(db, key.bytes, old);
-        }
-        self.turn.undo = Some(undo);
     }
 
     /// Sets a key, whatever it held.
@@ -385,7 +421,7 @@ impl<'a> Ctx<'a> {
         let now = self.now();
         for index in 0..self.space.shards() {
             for entry in self.db(index).iter() {
-                if entry.deadline().is_none_or(|deadline| deadline > now) {
+                if entry.deadline().is_none_or(|deadline| deadline >= now) {
                     visit(entry);
                 }
             }
@@ -402,7 +438,7 @@ impl<'a> Ctx<'a> {
             let mut seen = 0;
             let next = self.db(index).walk(tag, left, |entry| {
                 seen += 1;
-                if entry.deadline().is_none_or(|deadline| deadline > now) {
+                if entry.deadline().is_none_or(|deadline| deadline >= now) {
                     visit(entry);
                 }
             });
@@ -426,7 +462,7 @@ impl<'a> Ctx<'a> {
         if len == 0 {
             return None;
         }
-        let live = |entry: &Entry| entry.deadline().is_none_or(|deadline| deadline > now);
+        let live = |entry: &Entry| entry.deadline().is_none_or(|deadline| deadline >= now);
         // A shard by its share of the keys, then a slot; a key past its time means another try. When nearly all
         // keys are past their time, a walk finds one of the others.
         let total: usize = (0..self.space.shards()).map(|index| self.db(index).len()).sum();

@@ -79,7 +79,10 @@ impl<'a> Content<'a> {
     fn shape(&self, key: usize, has_deadline: bool) -> Shape {
         let (kind, embedded, raw) = match self {
             Content::Int(_) => (Kind::Int, 0, false),
-            Content::Bytes { bytes, raw } => (Kind::Embedded, bytes.len(), *raw),
+            Content::Bytes { bytes, raw } => {
+                assert!(bytes.len() <= EMBEDDED, "a long value is not embedded");
+                (Kind::Embedded, bytes.len(), *raw)
+            }
             Content::Shared(_) => (Kind::Shared, 0, true),
         };
         Shape { key, kind, embedded, has_deadline, raw }
@@ -190,6 +193,8 @@ impl Shape {
 
 impl Entry {
     pub(crate) fn new(key: &[u8], content: Content<'_>, deadline: Option<i64>) -> Entry {
+        // The head has 32 bits for one length and 24 for the other; a block whose head lies is freed as another.
+        assert!(u32::try_from(key.len()).is_ok(), "a key is longer than 4 GiB");
         let shape = content.shape(key.len(), deadline.is_some());
         let layout = shape.layout();
         // SAFETY 3: the layout's size is at least 24.
@@ -263,6 +268,18 @@ impl Entry {
     pub(crate) fn key(&self) -> &[u8] {
         let shape = self.shape();
         self.slice(shape.key_at(), shape.key)
+    }
+
+    /// Whether the entry has this key. Keys are mostly short: two overlapping words spare the call of `memcmp`.
+    #[inline]
+    pub(crate) fn is_key(&self, key: &[u8]) -> bool {
+        let own = self.key();
+        match (own.first_chunk::<8>(), key.first_chunk::<8>(), own.last_chunk::<8>(), key.last_chunk::<8>()) {
+            (Some(first), Some(others_first), Some(last), Some(others_last)) if own.len() <= 16 => {
+                own.len() == key.len() && first == others_first && last == others_last
+            }
+            _ => own == key,
+        }
     }
 
     /// When the key ends, in milliseconds since the epoch.

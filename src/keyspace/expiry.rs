@@ -33,14 +33,14 @@ impl ExpiryIndex {
         self.deadlines.remove(&(deadline, hash));
     }
 
-    /// How many keys ended at or before `now` (milliseconds).
+    /// How many keys ended before `now` (milliseconds): at its deadline itself a key still exists.
     pub(crate) fn due(&self, now: i64) -> usize {
-        self.deadlines.range(..=(now, u64::MAX)).count()
+        self.deadlines.range(..(now, 0)).count()
     }
 
-    /// The first key that ended at or before `now` (milliseconds).
+    /// The first key that ended before `now` (milliseconds).
     pub(crate) fn first_due(&self, now: i64) -> Option<(i64, u64)> {
-        self.deadlines.first().copied().filter(|&(deadline, _)| deadline <= now)
+        self.deadlines.first().copied().filter(|&(deadline, _)| deadline < now)
     }
 
     /// The sum of all the times that the keys have left, in milliseconds, for their average.

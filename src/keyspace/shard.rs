@@ -42,12 +42,12 @@ impl Shard {
         self.writes % WRITES_A_SWEEP == 0 && self.dbs.iter().any(|db| db.expiry.len() > 0)
     }
 
-    /// Removes a bounded number of keys that ended at or before `now`.
+    /// Removes a bounded number of keys that ended before `now`.
     pub(crate) fn sweep(&mut self, now: i64) {
         self.purge(now, SWEPT_AT_MOST);
     }
 
-    /// Removes up to `limit` keys that ended at or before `now`, and says how many it removed.
+    /// Removes up to `limit` keys that ended before `now`, and says how many it removed.
     pub(crate) fn purge(&mut self, now: i64, limit: usize) -> usize {
         let mut removed = 0;
         for db in &mut self.dbs {
@@ -103,7 +103,7 @@ impl Db {
 
     #[inline]
     pub(crate) fn find(&self, key: Key<'_>) -> Option<usize> {
-        self.keys.find(tag(key.hash), |entry| entry.key() == key.bytes)
+        self.keys.find(tag(key.hash), |entry| entry.is_key(key.bytes))
     }
 
     #[inline]

@@ -24,13 +24,11 @@ pub(crate) enum Record {
 }
 
 impl Undo {
-    /// Whether this is the first change of the key.
-    pub(crate) fn is_first(&mut self, db: usize, key: &[u8]) -> bool {
-        self.touched.insert((db, key.into()))
-    }
-
-    pub(crate) fn keep_key(&mut self, db: usize, key: &[u8], old: Option<Entry>) {
-        self.records.push(Record::Key { db, key: key.into(), old });
+    /// Keeps a key as it is before its first change.
+    pub(crate) fn remember(&mut self, db: usize, key: &[u8], old: Option<&Entry>) {
+        if self.touched.insert((db, key.into())) {
+            self.records.push(Record::Key { db, key: key.into(), old: old.cloned() });
+        }
     }
 
     /// Records a change of whole databases; keys touched after it are kept anew, because the records are put back

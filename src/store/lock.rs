@@ -160,7 +160,7 @@ impl Inner {
                 LockMode::Write => Guard::Write(self.write(index)?),
             }));
         }
-        Ok(Held { inner: self, guards, overdue: false })
+        Ok(Held { inner: self, guards, mode, overdue: false })
     }
 
     pub(super) fn purge_shard(&self, index: usize, now: i64) -> Result<usize> {
@@ -197,6 +197,7 @@ enum Guard<'s> {
 pub(crate) struct Held<'s> {
     inner: &'s Inner,
     guards: Vec<Option<Guard<'s>>>,
+    mode: LockMode,
     overdue: bool,
 }
 
@@ -246,5 +247,10 @@ impl Shards for Held<'_> {
             Guard::Read(_) => None,
             Guard::Write(guard) => Some(guard.deref_mut()),
         }
+    }
+
+    #[inline]
+    fn is_exclusive(&self) -> bool {
+        self.mode == LockMode::Write
     }
 }

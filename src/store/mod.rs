@@ -133,7 +133,7 @@ impl Store {
     }
 
     pub(crate) fn turn(&self) -> Turn {
-        Turn { db: self.db, ..Turn::default() }
+        Turn::new(self.db)
     }
 
     /// Runs an operation that reads one key.

@@ -11,6 +11,7 @@ use super::alloc::Memory;
 use super::convert::Building;
 use super::limit::Watch;
 use super::reply::Tokens;
+use super::scan::Needs;
 use crate::protocol::Protocol;
 use crate::value::Value;
 
@@ -44,6 +45,10 @@ pub(super) struct Core {
     pub(super) reply_room: usize,
     pub(super) too_large: bool,
     pub(super) failure: RawFailure,
+    /// The chunk that was compiled last.
+    pub(super) dump: Vec<u8>,
+    /// What it needs; `None` if it did not compile.
+    pub(super) needs: Option<Needs>,
     /// Proxies, and the registry references of the tables that they stand for.
     pub(super) protected: [(*const c_void, i32); PROTECTED],
     pub(super) protected_len: usize,
@@ -51,23 +56,20 @@ pub(super) struct Core {
     pub(super) tuned_gc: bool,
 }
 
-/// KEYS and ARGV: borrowed from the caller of [`Vm::run`](super::Vm::run) for the length of the preparation.
+/// KEYS and ARGV: borrowed from the caller of [`Vm::run`](super::Vm::run) for the length of the preparation; `None`
+/// where the script has no use for them.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Inputs {
-    pub(super) keys: Slices,
-    pub(super) args: Slices,
+    pub(super) keys: Option<Slices>,
+    pub(super) args: Option<Slices>,
+    /// Whether the script's environment is the plain one.
+    pub(super) is_plain: bool,
 }
 
 #[derive(Clone, Copy)]
 pub(super) struct Slices {
     pub(super) first: *const &'static [u8],
     pub(super) len: usize,
-}
-
-impl Default for Slices {
-    fn default() -> Slices {
-        Slices { first: std::ptr::null(), len: 0 }
-    }
 }
 
 /// What is known of a script's error.

@@ -34,6 +34,7 @@ mod load;
 mod protect;
 mod reply;
 mod run;
+mod scan;
 mod setup;
 
 pub(crate) use self::core::Place;

@@ -12,6 +12,7 @@ use super::core::{Core, Inputs, Place, RawFailure, Slices, bytes_at, core, push_
 use super::limit::{self, Control, Stop, Watch};
 use super::load::load_text;
 use super::reply::Tokens;
+use super::scan::{Environment, Needs};
 use super::setup::{self, BASE_TOP, CONVERT, DESCRIBE, HANDLER, LOAD, PREPARE};
 use super::{Host, core::PROTECTED};
 use crate::error::Error;
@@ -38,7 +39,11 @@ unsafe impl Send for Vm {}
 
 /// A compiled script in one state.
 #[derive(Clone, Copy)]
-pub(crate) struct Function(i32);
+pub(crate) struct Function {
+    /// Its place in the registry.
+    reference: i32,
+    needs: Needs,
+}
 
 /// How far one script may go.
 #[derive(Clone, Copy, Debug)]
@@ -75,7 +80,7 @@ impl Vm {
     /// Memory for it was refused.
     pub(crate) fn new(memory: usize) -> Result<Vm, Error> {
         let core = Box::new(Core {
-            memory: Memory { used: 0, limit: usize::MAX, fail_after: None, refused_at: None },
+            memory: Memory::new(),
             main: std::ptr::null_mut(),
             host: None,
             args: Vec::with_capacity(16),
@@ -91,6 +96,8 @@ impl Vm {
             reply_room: 0,
             too_large: false,
             failure: RawFailure::default(),
+            dump: Vec::new(),
+            needs: None,
             protected: [(std::ptr::null(), 0); PROTECTED],
             protected_len: 0,
             tuned_gc: false,
@@ -161,10 +168,11 @@ impl Vm {
             ffi::lua_pushvalue(lua, LOAD);
             ffi::lua_pushlightuserdata(lua, (&raw const request).cast_mut().cast::<c_void>());
             let status = ffi::lua_pcall(lua, 1, 1, 0);
-            let result = if status == 0 && ffi::lua_type(lua, -1) == ffi::LUA_TNUMBER {
-                Ok(Function(ffi::lua_tonumber(lua, -1) as i32))
-            } else {
-                Err(bytes_at(lua, -1).to_vec())
+            let result = match (*self.core.as_ptr()).needs {
+                Some(needs) if status == 0 => {
+                    Ok(Function { reference: ffi::lua_tonumber(lua, -1) as i32, needs })
+                }
+                _ => Err(bytes_at(lua, -1).to_vec()),
             };
             ffi::lua_settop(lua, BASE_TOP);
             result
@@ -193,7 +201,12 @@ impl Vm {
             let host: NonNull<dyn Host + '_> = NonNull::from(host);
             (*core).host = Some(std::mem::transmute::<NonNull<dyn Host + '_>, NonNull<dyn Host>>(host));
             let lent = Lent { core };
-            (*core).inputs = Inputs { keys: lend(keys), args: lend(args) };
+            let needs = function.needs;
+            (*core).inputs = Inputs {
+                keys: needs.keys.then(|| lend(keys)),
+                args: needs.args.then(|| lend(args)),
+                is_plain: needs.environment == Environment::Plain,
+            };
             (*core).protocol = Protocol::Resp2;
             (*core).reply_room = limits.reply;
             (*core).too_large = false;
@@ -202,10 +215,13 @@ impl Vm {
             limit::install(lua, core);
             (*core).watch.control.begin();
 
-            ffi::lua_pushvalue(lua, PREPARE);
-            let mut status = ffi::lua_pcall(lua, 0, 0, 0);
+            let mut status = 0;
+            if needs.keys || needs.args {
+                ffi::lua_pushvalue(lua, PREPARE);
+                status = ffi::lua_pcall(lua, 0, 0, 0);
+            }
             if status == 0 {
-                ffi::lua_rawgeti_(lua, ffi::LUA_REGISTRYINDEX, function.0);
+                ffi::lua_rawgeti_(lua, ffi::LUA_REGISTRYINDEX, function.reference);
                 status = ffi::lua_pcall(lua, 0, 1, HANDLER);
             }
             (*core).watch.control.end();
@@ -300,7 +316,7 @@ impl Vm {
     /// Forgets a compiled script.
     pub(crate) fn forget(&mut self, function: Function) {
         // SAFETY 13: reason L; replacing a value of the registry by the number of a free place needs no memory.
-        unsafe { ffi::luaL_unref(self.lua.as_ptr(), ffi::LUA_REGISTRYINDEX, function.0) };
+        unsafe { ffi::luaL_unref(self.lua.as_ptr(), ffi::LUA_REGISTRYINDEX, function.reference) };
     }
 }
 
@@ -335,36 +351,70 @@ fn lend(slices: &[&[u8]]) -> Slices {
     Slices { first: slices.as_ptr().cast(), len: slices.len() }
 }
 
-/// Sets KEYS and ARGV. Its upvalues are the table of globals and the two names.
+/// Sets KEYS and ARGV where the script looks for them. Its upvalues are the table of globals, the two names, and the
+/// plain environment.
 pub(super) unsafe extern "C-unwind" fn prepare(lua: *mut ffi::lua_State) -> i32 {
     // SAFETY 16: reasons L and C; the inputs are lent for the length of `run`, which calls this.
     unsafe {
         let inputs = (*core(lua)).inputs;
+        let environment = ffi::lua_upvalueindex(if inputs.is_plain { 4 } else { 1 });
         for (name, slices) in [(2, inputs.keys), (3, inputs.args)] {
+            let Some(slices) = slices else { continue };
             ffi::lua_pushvalue(lua, ffi::lua_upvalueindex(name));
             ffi::lua_createtable(lua, slices.len as i32, 0);
             for at in 0..slices.len {
                 push_bytes(lua, *slices.first.add(at));
                 ffi::lua_rawseti_(lua, -2, at as i32 + 1);
             }
-            ffi::lua_rawset(lua, ffi::lua_upvalueindex(1));
+            ffi::lua_rawset(lua, environment);
         }
         0
     }
 }
 
-/// Compiles the source that its argument points to; answers the function's reference, or the message.
+/// Compiles the source that its argument points to; answers the function's reference, or the message. Its
+/// upvalues are the table of globals and the plain environment.
 pub(super) unsafe extern "C-unwind" fn compile(lua: *mut ffi::lua_State) -> i32 {
     // SAFETY 17: reason L; `Vm::compile` passes a pointer to a pointer and a length that outlive the call.
     unsafe {
         let request = ffi::lua_touserdata(lua, 1).cast::<(*const u8, usize)>();
         let source = std::slice::from_raw_parts((*request).0, (*request).1);
+        (*core(lua)).needs = None;
         if load_text(lua, source, SCRIPT) == 0 {
+            let dump = &raw mut (*core(lua)).dump;
+            (*dump).clear();
+            let complete = ffi::lua_dump_(lua, write_dump, dump.cast::<c_void>()) == 0;
+            let needs = Needs::of(if complete { &*dump } else { &[] });
+            (*core(lua)).needs = Some(needs);
+            let environment = match needs.environment {
+                Environment::Proxy => None,
+                Environment::Globals => Some(1),
+                Environment::Plain => Some(2),
+            };
+            if let Some(upvalue) = environment {
+                ffi::lua_pushvalue(lua, ffi::lua_upvalueindex(upvalue));
+                ffi::lua_setfenv(lua, -2);
+            }
             let reference = ffi::luaL_ref(lua, ffi::LUA_REGISTRYINDEX);
             ffi::lua_pushnumber(lua, f64::from(reference));
         }
         1
     }
+}
+
+/// A `lua_Writer` into a buffer of the core.
+unsafe extern "C-unwind" fn write_dump(
+    _: *mut ffi::lua_State,
+    bytes: *const c_void,
+    len: usize,
+    buffer: *mut c_void,
+) -> i32 {
+    // SAFETY 20: `compile` passes the core's buffer; Lua passes bytes of its own.
+    unsafe {
+        let bytes = std::slice::from_raw_parts(bytes.cast::<u8>(), len);
+        (*buffer.cast::<Vec<u8>>()).extend_from_slice(bytes);
+    }
+    0
 }
 
 /// Reads an error table into the core's `failure`. Fields are read through metatables, so this may raise.

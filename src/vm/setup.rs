@@ -6,6 +6,7 @@ use mlua::ffi;
 
 use super::core::{Core, push_bytes};
 use super::load::{load, load_text, loadstring};
+use super::scan::HARMLESS;
 use super::protect::{self, BASE, GLOBALS, STRING_META, TABLE, protect};
 use super::{convert, libs, run};
 
@@ -109,8 +110,21 @@ pub(super) unsafe extern "C-unwind" fn open(lua: *mut ffi::lua_State) -> i32 {
         ffi::lua_setfield(lua, globals, c"__redis__err__handler".as_ptr());
         ffi::lua_setfield(lua, globals, c"__server__err__handler".as_ptr());
 
-        // Tables behind proxies.
+        // The plain environment, with the tables as they are before they get proxies.
         libs::open_redis(lua);
+        ffi::lua_pushvalue(lua, -1);
+        ffi::lua_pushvalue(lua, -1);
+        ffi::lua_setfield(lua, globals, c"redis".as_ptr());
+        ffi::lua_setfield(lua, globals, c"server".as_ptr());
+        ffi::lua_createtable(lua, 0, HARMLESS.len() as i32 + 2);
+        for name in HARMLESS {
+            ffi::lua_getfield_(lua, globals, name.as_ptr());
+            ffi::lua_setfield(lua, -2, name.as_ptr());
+        }
+        let plain = 2;
+        ffi::lua_insert(lua, plain);
+
+        // Tables behind proxies.
         protect(lua);
         ffi::lua_pushvalue(lua, -1);
         ffi::lua_setfield(lua, globals, c"redis".as_ptr());
@@ -142,7 +156,8 @@ pub(super) unsafe extern "C-unwind" fn open(lua: *mut ffi::lua_State) -> i32 {
         ffi::lua_pushvalue(lua, globals);
         ffi::lua_pushstring_(lua, c"KEYS".as_ptr());
         ffi::lua_pushstring_(lua, c"ARGV".as_ptr());
-        ffi::lua_pushcclosure(lua, run::prepare, 3);
+        ffi::lua_pushvalue(lua, plain);
+        ffi::lua_pushcclosure(lua, run::prepare, 4);
         ffi::lua_setfield(lua, ffi::LUA_REGISTRYINDEX, run::PREPARE_NAME.as_ptr());
         for name in convert::FIELDS {
             push_bytes(lua, name);
@@ -151,7 +166,9 @@ pub(super) unsafe extern "C-unwind" fn open(lua: *mut ffi::lua_State) -> i32 {
         ffi::lua_setfield(lua, ffi::LUA_REGISTRYINDEX, run::CONVERT_NAME.as_ptr());
         ffi::lua_pushcclosure(lua, run::describe, 0);
         ffi::lua_setfield(lua, ffi::LUA_REGISTRYINDEX, run::DESCRIBE_NAME.as_ptr());
-        ffi::lua_pushcclosure(lua, run::compile, 0);
+        ffi::lua_pushvalue(lua, globals);
+        ffi::lua_pushvalue(lua, plain);
+        ffi::lua_pushcclosure(lua, run::compile, 2);
         ffi::lua_setfield(lua, ffi::LUA_REGISTRYINDEX, run::LOAD_NAME.as_ptr());
         0
     }

@@ -1,7 +1,7 @@
 //! Whole databases: KEYS, SCAN, DBSIZE, FLUSHALL and their relatives.
 
 use crate::blob::Blob;
-use crate::commands::spec::{Group, flag::*};
+use crate::commands::spec::{Group, category, flag::*};
 use crate::commands::{Args, CommandSpec};
 use crate::error::{Error, Result};
 use crate::glob;
@@ -17,6 +17,7 @@ pub(in crate::commands) const COMMANDS: &[CommandSpec] = &[
         .group(Group::Server)
         .arity(1)
         .flags(READONLY | FAST | ALL_KEYS)
+        .categories(category::KEYSPACE)
         .tips(&["request_policy:all_shards", "response_policy:agg_sum"]),
     CommandSpec::new("FLUSHALL", flushall_cmd)
         .summary("Removes the keys of all databases.")
@@ -26,6 +27,7 @@ pub(in crate::commands) const COMMANDS: &[CommandSpec] = &[
         .syntax("[ASYNC | SYNC]")
         .arity(-1)
         .flags(WRITE | ALL_KEYS)
+        .categories(category::KEYSPACE | category::DANGEROUS)
         .tips(&["request_policy:all_shards", "response_policy:all_succeeded"]),
     CommandSpec::new("FLUSHDB", flushdb_cmd)
         .summary("Removes the keys of the database.")
@@ -35,6 +37,7 @@ pub(in crate::commands) const COMMANDS: &[CommandSpec] = &[
         .syntax("[ASYNC | SYNC]")
         .arity(-1)
         .flags(WRITE | ALL_KEYS)
+        .categories(category::KEYSPACE | category::DANGEROUS)
         .tips(&["request_policy:all_shards", "response_policy:all_succeeded"]),
     CommandSpec::new("KEYS", keys_cmd)
         .summary("Gives the keys whose names fit a pattern.")
@@ -43,6 +46,7 @@ pub(in crate::commands) const COMMANDS: &[CommandSpec] = &[
         .syntax("pattern")
         .arity(2)
         .flags(READONLY | ALL_KEYS)
+        .categories(category::DANGEROUS)
         .tips(&["request_policy:all_shards", "nondeterministic_output_order"]),
     CommandSpec::new("RANDOMKEY", randomkey_cmd)
         .summary("Gives a key by chance.")
@@ -64,7 +68,8 @@ pub(in crate::commands) const COMMANDS: &[CommandSpec] = &[
         .group(Group::Server)
         .syntax("index1 index2")
         .arity(3)
-        .flags(WRITE | FAST | ALL_KEYS),
+        .flags(WRITE | FAST | ALL_KEYS)
+        .categories(category::KEYSPACE | category::DANGEROUS),
 ];
 
 /// The options of [`Store::scan`].

@@ -45,7 +45,7 @@ pub(in crate::commands) const COMMANDS: &[CommandSpec] = &[
         .summary("Adds a number with a fraction to a number, which is 0 if the key does not exist.")
         .since("2.6.0")
         .group(Group::String)
-        .syntax("key increment")
+        .syntax("key increment:double")
         .arity(3)
         .flags(WRITE | DENYOOM | FAST)
         .keys(&[key(1, RW | ACCESS | UPDATE)]),

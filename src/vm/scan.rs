@@ -1,0 +1,191 @@
+//! What a compiled chunk does with globals, and with that, which environment it can have.
+//!
+//! A chunk whose environment is the proxy `_G` reads `redis.call` with six look-ups in tables and two steps through
+//! metatables; one whose environment holds the real tables needs two look-ups. Proxies are there to refuse writes,
+//! and a write is an instruction of its own. So a chunk
+//!
+//! * without SETGLOBAL can have the table of globals itself as its environment: nothing else writes to an
+//!   environment, and a script has no name for its own;
+//! * without SETTABLE as well, that names no global but a few that write to no table they are given, can have an
+//!   environment in which even the libraries are the real ones.
+//!
+//! A chunk that names neither KEYS nor ARGV, nor anything by which they could be found, is spared making them.
+//!
+//! The instructions are read from the chunk as `lua_dump` writes it: header, then functions within functions, as
+//! Lua 5.1's reference implementation lays them out (`lundump.h`, `lopcodes.h`). Anything unexpected gets the proxy.
+
+/// Numbers of instructions, and the bits of an instruction that hold the number and the long operand.
+const GETGLOBAL: u32 = 5;
+const SETGLOBAL: u32 = 7;
+const SETTABLE: u32 = 9;
+const OPCODE: u32 = 0x3f;
+const OPERAND_SHIFT: u32 = 14;
+
+/// Signature, version 5.1, format 0, little-endian, sizes of `int`, `size_t`, instruction and number, and that
+/// numbers are floats.
+const HEADER: &[u8] = b"\x1bLua\x51\x00\x01\x04\x08\x04\x08\x00";
+
+/// Functions nest no deeper than the compiler's limit on nested C calls.
+const DEEPEST: usize = 200;
+
+/// Globals that a chunk with the plain environment may name. None of them writes to a table that it is given, hands
+/// one to code that does (as `error` hands its value to the error handler), or leads to other globals.
+pub(super) const HARMLESS: &[&std::ffi::CStr] = &[
+    c"assert", c"ipairs", c"math", c"pcall", c"redis", c"select", c"server", c"string", c"tonumber", c"tostring",
+    c"type", c"unpack",
+];
+
+/// Globals through which any other can be found.
+const LEADING: &[&[u8]] = &[b"_G", b"load", b"loadstring"];
+
+/// The environment that a chunk gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Environment {
+    /// `_G`, which refuses writes.
+    Proxy,
+    /// The table of globals; libraries in it are proxies.
+    Globals,
+    /// A few globals, all real.
+    Plain,
+}
+
+/// What a chunk needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Needs {
+    pub(super) environment: Environment,
+    pub(super) keys: bool,
+    pub(super) args: bool,
+}
+
+impl Needs {
+    const ALL: Needs = Needs { environment: Environment::Proxy, keys: true, args: true };
+
+    /// Reads a dumped chunk.
+    pub(super) fn of(dump: &[u8]) -> Needs {
+        let Some(body) = dump.strip_prefix(HEADER) else { return Needs::ALL };
+        let mut found = Found::default();
+        if (Reader { rest: body }).function(0, &mut found).is_none() || found.sets_global {
+            return Needs::ALL;
+        }
+        let is_plain = !found.sets_table && !found.names_others;
+        Needs {
+            environment: if is_plain { Environment::Plain } else { Environment::Globals },
+            keys: found.names_keys || found.names_leading,
+            args: found.names_args || found.names_leading,
+        }
+    }
+}
+
+#[derive(Default)]
+struct Found {
+    sets_global: bool,
+    sets_table: bool,
+    names_keys: bool,
+    names_args: bool,
+    names_leading: bool,
+    /// A global that is not among the harmless ones.
+    names_others: bool,
+}
+
+impl Found {
+    fn name(&mut self, name: &[u8]) {
+        match name {
+            b"KEYS" => self.names_keys = true,
+            b"ARGV" => self.names_args = true,
+            _ => {
+                self.names_leading |= LEADING.contains(&name);
+                self.names_others |= !HARMLESS.iter().any(|harmless| harmless.to_bytes() == name);
+            }
+        }
+    }
+}
+
+struct Reader<'d> {
+    rest: &'d [u8],
+}
+
+/// Every reader answers `None` if the dump is not as expected.
+impl<'d> Reader<'d> {
+    fn take(&mut self, count: usize) -> Option<&'d [u8]> {
+        let (taken, rest) = self.rest.split_at_checked(count)?;
+        self.rest = rest;
+        Some(taken)
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        self.take(1)?.first().copied()
+    }
+
+    fn int(&mut self) -> Option<usize> {
+        let bytes = self.take(4)?.try_into().ok()?;
+        usize::try_from(i32::from_le_bytes(bytes)).ok()
+    }
+
+    /// The bytes of a string without the zero that ends them.
+    fn string(&mut self) -> Option<&'d [u8]> {
+        let bytes = self.take(8)?.try_into().ok()?;
+        let len = usize::try_from(u64::from_le_bytes(bytes)).ok()?;
+        let string = self.take(len)?;
+        Some(string.strip_suffix(b"\0").unwrap_or(string))
+    }
+
+    fn function(&mut self, depth: usize, found: &mut Found) -> Option<()> {
+        if depth > DEEPEST {
+            return None;
+        }
+        self.string()?;
+        // First and last line; counts of upvalues and parameters, whether variadic, stack size.
+        self.take(4 + 4 + 4)?;
+        let instructions = self.int()?;
+        let code = self.take(instructions.checked_mul(4)?)?;
+        let constants = self.constants()?;
+        for word in code.chunks_exact(4) {
+            let instruction = u32::from_le_bytes(word.try_into().ok()?);
+            match instruction & OPCODE {
+                GETGLOBAL => {
+                    let name = constants.get((instruction >> OPERAND_SHIFT) as usize)?;
+                    found.name((*name)?);
+                }
+                SETGLOBAL => found.sets_global = true,
+                SETTABLE => found.sets_table = true,
+                _ => {}
+            }
+        }
+        for _ in 0..self.int()? {
+            self.function(depth + 1, found)?;
+        }
+        // What debuggers need: lines, names of locals and of upvalues.
+        let lines = self.int()?;
+        self.take(lines.checked_mul(4)?)?;
+        for _ in 0..self.int()? {
+            self.string()?;
+            self.take(8)?;
+        }
+        for _ in 0..self.int()? {
+            self.string()?;
+        }
+        Some(())
+    }
+
+    /// A function's constants, those that are strings.
+    fn constants(&mut self) -> Option<Vec<Option<&'d [u8]>>> {
+        let count = self.int()?;
+        let mut constants = Vec::with_capacity(count.min(self.rest.len()));
+        for _ in 0..count {
+            constants.push(match self.byte()? {
+                0 => None,
+                1 => {
+                    self.byte()?;
+                    None
+                }
+                3 => {
+                    self.take(8)?;
+                    None
+                }
+                4 => Some(self.string()?),
+                _ => return None,
+            });
+        }
+        Some(constants)
+    }
+}

@@ -1,0 +1,1 @@
+//! Scripts: limits, kills, parallel runs, the cache, and replies compared with a real server's.
