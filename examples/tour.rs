@@ -12,7 +12,7 @@ use std::fmt::Debug;
 use std::thread;
 use std::time::Duration;
 
-use redmoon::{Engine, ErrorKind, ManualClock, NONE, SetOptions, Store, Ttl, Value};
+use redmoon::{Blob, Engine, ErrorKind, ManualClock, NONE, SetOptions, Store, Ttl, Value};
 
 type Outcome = Result<(), Box<dyn Error>>;
 
@@ -37,14 +37,13 @@ fn main() -> Outcome {
 fn multiply(engine: &Engine) -> Outcome {
     chapter("1. A script that survives a flush of the script cache");
     let multiply = engine.script(show(
-        "local product = redis.call('GET', KEYS[1]) * ARGV[1]
+        "local product = redis.call('GET', KEYS[1]) * ARGV[1]  -- Lua reads both strings as numbers
          redis.call('SET', KEYS[1], product)
-         return product",
+         return product                                        -- a Lua number is an integer reply",
     ));
-    say("store.set(\"answer\", \"6\")");
-    engine.store().set("answer", "6")?;
+    step("store.set(\"answer\", \"6\")", engine.store().set("answer", "6")?, ())?;
     step("multiply.key(\"answer\").arg(7).invoke()", multiply.key("answer").arg(7).invoke()?, 42)?;
-    step("the key holds the product", engine.store().get("answer")?.as_deref(), Some(b"42".as_slice()))?;
+    step("the key holds the product", engine.store().get("answer")?, Some(Blob::from("42")))?;
 
     say("SCRIPT FLUSH empties the cache: the SHA-1 alone is worth nothing now.");
     engine.script_flush();
@@ -58,13 +57,14 @@ fn multiply(engine: &Engine) -> Outcome {
 
 fn lock(engine: &Engine, clock: &ManualClock) -> Outcome {
     chapter("2. A lock that only its owner releases");
-    say("Taking it is one command: SET lock TOKEN NX PX 10000.");
+    say("Taking it is one command, SET lock TOKEN NX PX 10000. As a typed method:");
+    say("store.set_with(\"lock\", token, SetOptions::new().if_missing().px(10_000))");
     let once = SetOptions::new().if_missing().px(10_000);
     let take = |token: &str| engine.store().set_with("lock", token, once).map(|outcome| outcome.applied);
-    say("Releasing it compares and deletes; a script makes that one step, too:");
+    say("Releasing it takes two, GET and DEL. A script makes them one step:");
     let release = engine.script(show(
-        "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-         return redis.call('DEL', KEYS[1])",
+        "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end  -- the token of somebody else, or no lock
+         return redis.call('DEL', KEYS[1])                           -- 1: released",
     ));
     let release = |token: &str| release.key("lock").arg(token).invoke::<bool>();
 
@@ -73,19 +73,20 @@ fn lock(engine: &Engine, clock: &ManualClock) -> Outcome {
     step("Bob cannot release it either", release("token of Bob")?, false)?;
     step("Ada releases it", release("token of Ada")?, true)?;
     step("now Bob takes it", take("token of Bob")?, true)?;
-    say("Bob forgets about it. Ten seconds pass.");
-    clock.advance(Duration::from_secs(10));
+    say("Bob forgets about it. Eleven seconds pass.");
+    clock.advance(Duration::from_secs(11));
     step("Ada takes the lock", take("token of Ada")?, true)?;
     step("Bob comes too late to release it", release("token of Bob")?, false)
 }
 
 fn rate_limiter(engine: &Engine, clock: &ManualClock) -> Outcome {
     chapter("3. A rate limiter: 3 requests a minute");
-    say("The first hit starts the window. The reply: allowed or not, and the seconds until the window ends.");
+    say("The reply: whether the request is allowed, and the seconds until the window ends.");
     let limiter = engine.script(show(
         "local hits = redis.call('INCR', KEYS[1])
-         if hits == 1 then redis.call('EXPIRE', KEYS[1], ARGV[2]) end
-         return {hits <= tonumber(ARGV[1]) and 1 or 0, redis.call('TTL', KEYS[1])}",
+         if hits == 1 then redis.call('EXPIRE', KEYS[1], ARGV[2]) end  -- the first hit starts the window
+         local allowed = hits <= tonumber(ARGV[1])
+         return {allowed and 1 or 0, redis.call('TTL', KEYS[1])}       -- an array reply: a tuple in Rust",
     ));
     let hit = || limiter.key("hits:ada").arg(3).arg(60).invoke::<(bool, u32)>();
 
@@ -94,32 +95,32 @@ fn rate_limiter(engine: &Engine, clock: &ManualClock) -> Outcome {
     step("second, 10 seconds later", hit()?, (true, 50))?;
     step("third", hit()?, (true, 50))?;
     step("fourth: one too many", hit()?, (false, 50))?;
-    clock.advance(Duration::from_secs(50));
-    step("50 seconds later a new window begins", hit()?, (true, 60))
+    clock.advance(Duration::from_secs(51));
+    step("51 seconds later a new window begins", hit()?, (true, 60))
 }
 
 fn insert_if_missing(engine: &Engine, clock: &ManualClock) -> Outcome {
     chapter("4. Insert if missing, else the time that is left");
-    say("nil says \"inserted\"; a number is what the earlier one has left, in milliseconds.");
     let insert = engine.script(show(
-        "if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return nil end
-         return redis.call('PTTL', KEYS[1])",
+        "local inserted = redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2])
+         if inserted then return nil end     -- None in Rust
+         return redis.call('PTTL', KEYS[1])  -- Some(milliseconds)",
     ));
     let insert = |value: &str| insert.key("job").arg(value).arg(30_000).invoke::<Option<u64>>();
 
     step("insert \"first\" for 30 seconds", insert("first")?, None)?;
     clock.advance(Duration::from_millis(12_500));
     step("insert \"second\" 12.5 seconds later", insert("second")?, Some(17_500))?;
-    step("the first one stands", engine.store().get("job")?.as_deref(), Some(b"first".as_slice()))?;
-    clock.advance(Duration::from_millis(17_500));
-    step("insert \"second\" once more, 17.5 seconds later", insert("second")?, None)
+    step("the first one stands", engine.store().get("job")?, Some(Blob::from("first")))?;
+    clock.advance(Duration::from_secs(18));
+    step("insert \"second\" once more, 18 seconds later", insert("second")?, None)
 }
 
 fn sliding_counter(engine: &Engine, clock: &ManualClock) -> Outcome {
     chapter("5. A counter that ends a minute after its last use");
     let count = engine.script(show(
         "local count = redis.call('INCR', KEYS[1])
-         redis.call('EXPIRE', KEYS[1], ARGV[1])
+         redis.call('EXPIRE', KEYS[1], ARGV[1])  -- every use starts the minute again
          return count",
     ));
     let count = || count.key("failed logins").arg(60).invoke::<u32>();
@@ -129,7 +130,7 @@ fn sliding_counter(engine: &Engine, clock: &ManualClock) -> Outcome {
     step("again after 40 seconds: the minute begins anew", count()?, 2)?;
     clock.advance(Duration::from_secs(40));
     step("again after 40 seconds: still the same counter", count()?, 3)?;
-    clock.advance(Duration::from_secs(60));
+    clock.advance(Duration::from_secs(61));
     step("a minute of silence: back to one", count()?, 1)
 }
 
@@ -173,13 +174,12 @@ fn four_threads(engine: &Engine) -> Outcome {
          redis.call('SET', KEYS[1], count + 1)",
     ));
     thread::scope(|scope| {
-        let work = || (0..TURNS).try_for_each(|_| count.key("shared").invoke::<()>());
+        let work = || (0..TURNS).try_for_each(|_| count.key("shared").invoke());
         let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(work)).collect();
-        threads.into_iter().try_for_each(|thread| Ok(thread.join().map_err(|_| "a thread panicked")??))
-    })
-    .map_err(|error: Box<dyn Error>| error)?;
-    let total = engine.store().get("shared")?.map(|total| total.to_string());
-    step("4 threads x 25,000 calls of the script", total, Some((THREADS * TURNS).to_string()))
+        threads.into_iter().try_for_each(|thread| -> Outcome { Ok(thread.join().map_err(|_| "a panic")??) })
+    })?;
+    let total = engine.store().execute(&["GET", "shared"])?.convert()?;
+    step("4 threads x 25,000 calls of the script", total, THREADS * TURNS)
 }
 
 fn chapter(title: &str) {

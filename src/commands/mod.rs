@@ -103,19 +103,21 @@ fn capitals(word: u64) -> u64 {
 impl Packed {
     #[inline]
     fn of(name: &[u8]) -> Packed {
-        let (first, last) = match (name.first_chunk::<8>(), name.last_chunk::<8>()) {
-            (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
-            _ => match (name.first_chunk::<4>(), name.last_chunk::<4>()) {
-                (Some(first), Some(last)) => {
-                    (u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32, 0)
-                }
-                _ => {
-                    let byte = |at: usize| u64::from(name.get(at).copied().unwrap_or(0));
-                    (byte(0) | byte(1) << 8 | byte(2) << 16, 0)
-                }
-            },
+        let len = name.len();
+        if let (Some(first), Some(last)) = (name.first_chunk::<8>(), name.last_chunk::<8>()) {
+            let (first, last) = (u64::from_le_bytes(*first), u64::from_le_bytes(*last));
+            return Packed { first: capitals(first), last: capitals(last), len };
+        }
+        let first = match (name.first_chunk::<4>(), name.last_chunk::<4>(), name) {
+            (Some(first), Some(last), _) => {
+                u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32
+            }
+            (.., &[a, b, c]) => u64::from(a) | u64::from(b) << 8 | u64::from(c) << 16,
+            (.., &[a, b]) => u64::from(a) | u64::from(b) << 8,
+            (.., &[a]) => u64::from(a),
+            _ => 0,
         };
-        Packed { first: capitals(first), last: capitals(last), len: name.len() }
+        Packed { first: capitals(first), last: 0, len }
     }
 
     #[inline]

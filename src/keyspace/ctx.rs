@@ -30,8 +30,6 @@ pub(crate) trait Shards {
     fn shard(&self, index: usize) -> Option<&Shard>;
     /// `None` also when the shard is held for reading only.
     fn shard_mut(&mut self, index: usize) -> Option<&mut Shard>;
-    /// Whether the shards are held for writing.
-    fn is_exclusive(&self) -> bool;
 }
 
 /// The shards that a [`Ctx`] may touch.
@@ -42,7 +40,11 @@ pub(crate) enum Access<'a> {
     Read(usize, &'a Shard),
     /// One shard.
     Write(usize, &'a mut Shard),
-    Many(&'a mut dyn Shards),
+    Many {
+        shards: &'a mut dyn Shards,
+        /// Whether they are held for writing.
+        is_exclusive: bool,
+    },
 }
 
 /// What lasts from one command to the next of a caller, and what lasts for a whole script or transaction.
@@ -102,7 +104,7 @@ impl Access<'_> {
         let shard = match self {
             Access::Read(held, shard) if *held == index => Some(*shard),
             Access::Write(held, shard) if *held == index => Some(&**shard),
-            Access::Many(shards) => shards.shard(index),
+            Access::Many { shards, .. } => shards.shard(index),
             _ => None,
         };
         shard.unwrap_or_else(|| unreachable!("a command reached shard {index}, which its row does not name"))
@@ -112,7 +114,7 @@ impl Access<'_> {
     fn shard_mut(&mut self, index: usize) -> &mut Shard {
         let shard = match self {
             Access::Write(held, shard) if *held == index => Some(&mut **shard),
-            Access::Many(shards) => shards.shard_mut(index),
+            Access::Many { shards, .. } => shards.shard_mut(index),
             _ => None,
         };
         shard.unwrap_or_else(|| unreachable!("a command wrote to shard {index}, which its row does not name"))
@@ -123,7 +125,7 @@ impl Access<'_> {
     fn is_exclusive(&self) -> bool {
         match self {
             Access::Write(..) => true,
-            Access::Many(shards) => shards.is_exclusive(),
+            Access::Many { is_exclusive, .. } => *is_exclusive,
             Access::None | Access::Read(..) => false,
         }
     }

@@ -52,13 +52,8 @@ impl FromIterator<usize> for ShardSet {
 }
 
 impl ShardSet {
-    fn iter(self) -> impl Iterator<Item = usize> {
-        let mut left = self.0;
-        std::iter::from_fn(move || {
-            let index = left.trailing_zeros() as usize;
-            left &= left.checked_sub(1)?;
-            Some(index)
-        })
+    fn contains(self, index: usize) -> bool {
+        self.0 >> index & 1 != 0
     }
 
     /// The only shard, if it is one.
@@ -153,12 +148,12 @@ impl Inner {
     /// Locks a set of shards until the answer is dropped.
     pub(crate) fn hold(&self, set: ShardSet, mode: LockMode) -> Result<Held<'_>> {
         let mut guards = Vec::with_capacity(self.shards.len());
-        for index in set.iter() {
-            guards.resize_with(index, || None);
-            guards.push(Some(match mode {
-                LockMode::Read => Guard::Read(self.read(index)?),
-                LockMode::Write => Guard::Write(self.write(index)?),
-            }));
+        for index in 0..self.shards.len() {
+            guards.push(match mode {
+                _ if !set.contains(index) => None,
+                LockMode::Read => Some(Guard::Read(self.read(index)?)),
+                LockMode::Write => Some(Guard::Write(self.write(index)?)),
+            });
         }
         Ok(Held { inner: self, guards, mode, overdue: false })
     }
@@ -203,7 +198,7 @@ pub(crate) struct Held<'s> {
 
 impl Held<'_> {
     pub(crate) fn access(&mut self) -> Access<'_> {
-        Access::Many(self)
+        Access::Many { is_exclusive: self.mode == LockMode::Write, shards: self }
     }
 
     /// Tells callers that wait for these shards not to: the holder is past its time and cannot be stopped.
@@ -247,10 +242,5 @@ impl Shards for Held<'_> {
             Guard::Read(_) => None,
             Guard::Write(guard) => Some(guard.deref_mut()),
         }
-    }
-
-    #[inline]
-    fn is_exclusive(&self) -> bool {
-        self.mode == LockMode::Write
     }
 }

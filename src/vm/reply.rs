@@ -15,23 +15,48 @@ use crate::reply::Reply;
 pub(super) struct Tokens {
     tokens: Vec<Token>,
     bytes: Vec<u8>,
+    /// What tokens own, apart, so that a token has nothing to drop: nearly no reply has any.
+    shared: Vec<Arc<Vec<u8>>>,
+    errors: Vec<Error>,
     protocol: Protocol,
     /// Aggregates that are being pushed.
     open: Vec<Open>,
 }
 
+/// Two words: it is written and read once for each value of a reply.
+#[derive(Clone, Copy)]
 enum Token {
     Null,
     Integer(i64),
-    Bulk { start: usize, len: usize },
-    Shared(Arc<Vec<u8>>),
-    Status { start: usize, len: usize },
-    Error(Error),
+    /// The status OK, which most writes answer.
+    Ok,
+    Bulk(Span),
+    /// One of `shared`.
+    Shared(usize),
+    Status(Span),
+    /// One of `errors`.
+    Error(usize),
     Double(f64),
-    Verbatim { format: [u8; 3], start: usize, len: usize },
+    /// Text, behind the three letters of its format.
+    Verbatim(Span),
     Array(usize),
     Map(usize),
     Set(usize),
+}
+
+const _: () = assert!(size_of::<Token>() == 16);
+
+/// A part of the buffer.
+#[derive(Clone, Copy)]
+struct Span {
+    start: u32,
+    len: u32,
+}
+
+impl Span {
+    fn of(self, bytes: &[u8]) -> &[u8] {
+        &bytes[self.start as usize..][..self.len as usize]
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -56,14 +81,19 @@ impl Tokens {
     pub(super) fn clear(&mut self, protocol: Protocol) {
         self.tokens.clear();
         self.bytes.clear();
+        if !self.shared.is_empty() {
+            self.shared.clear();
+        }
+        if !self.errors.is_empty() {
+            self.errors.clear();
+        }
         self.protocol = protocol;
     }
 
     /// Gives back what one large reply took.
     pub(super) fn shrink(&mut self) {
         const KEPT: usize = 64 * 1024;
-        self.tokens.clear();
-        self.bytes.clear();
+        self.clear(Protocol::Resp2);
         if self.bytes.capacity() > KEPT {
             self.bytes = Vec::new();
         }
@@ -76,10 +106,13 @@ impl Tokens {
         self.tokens.len()
     }
 
-    fn keep(&mut self, bytes: &[u8]) -> (usize, usize) {
+    /// Copies bytes into the buffer; `None` where its positions do not fit a `Span`.
+    #[inline]
+    fn keep(&mut self, bytes: &[u8]) -> Option<Span> {
         let start = self.bytes.len();
+        let span = Span { start: u32::try_from(start).ok()?, len: u32::try_from(bytes.len()).ok()? };
         self.bytes.extend_from_slice(bytes);
-        (start, bytes.len())
+        Some(span)
     }
 }
 
@@ -96,36 +129,43 @@ impl Reply for Tokens {
     fn integer(&mut self, number: i64) {
         self.tokens.push(Token::Integer(number));
     }
+    fn ok(&mut self) {
+        self.tokens.push(Token::Ok);
+    }
     fn bulk(&mut self, bytes: &[u8]) {
-        let (start, len) = self.keep(bytes);
-        self.tokens.push(Token::Bulk { start, len });
+        match self.keep(bytes) {
+            Some(span) => self.tokens.push(Token::Bulk(span)),
+            None => self.shared(&Arc::new(bytes.to_vec())),
+        }
     }
     fn shared(&mut self, bytes: &Arc<Vec<u8>>) {
-        self.tokens.push(Token::Shared(Arc::clone(bytes)));
+        self.tokens.push(Token::Shared(self.shared.len()));
+        self.shared.push(Arc::clone(bytes));
     }
     fn status(&mut self, line: &str) {
-        let (start, len) = self.keep(line.as_bytes());
-        self.tokens.push(Token::Status { start, len });
+        let token = self.keep(line.as_bytes()).map_or(Token::Null, Token::Status);
+        self.tokens.push(token);
     }
     fn error(&mut self, error: Error) {
-        self.tokens.push(Token::Error(error));
+        self.tokens.push(Token::Error(self.errors.len()));
+        self.errors.push(error);
     }
     fn double(&mut self, number: f64) {
         if self.protocol == Protocol::Resp3 {
             self.tokens.push(Token::Double(number));
         } else {
-            let start = self.bytes.len();
-            num::format_double_reply(number, &mut self.bytes);
-            self.tokens.push(Token::Bulk { start, len: self.bytes.len() - start });
+            let mut digits = Vec::new();
+            num::format_double_reply(number, &mut digits);
+            self.bulk(&digits);
         }
     }
     fn verbatim(&mut self, format: [u8; 3], text: &[u8]) {
-        let (start, len) = self.keep(text);
-        self.tokens.push(if self.protocol == Protocol::Resp3 {
-            Token::Verbatim { format, start, len }
+        if self.protocol == Protocol::Resp3 {
+            let token = self.keep(&[&format, text].concat()).map_or(Token::Null, Token::Verbatim);
+            self.tokens.push(token);
         } else {
-            Token::Bulk { start, len }
-        });
+            self.bulk(text);
+        }
     }
     fn array(&mut self, len: usize) {
         self.tokens.push(Token::Array(len));
@@ -138,6 +178,10 @@ impl Reply for Tokens {
         self.tokens.push(if self.protocol == Protocol::Resp3 { Token::Set(len) } else { Token::Array(len) });
     }
 }
+
+/// Upvalues of the C functions that call [`push`]: strings that it would otherwise look up for each status.
+pub(super) const NAME_OK: i32 = 1;
+pub(super) const TEXT_OK: i32 = 2;
 
 /// Pushes the noted reply as one value. Step 3 of the bridge's rule: it may jump at any allocation.
 pub(super) unsafe fn push(lua: *mut ffi::lua_State, core: *mut Core) {
@@ -152,7 +196,7 @@ pub(super) unsafe fn push(lua: *mut ffi::lua_State, core: *mut Core) {
         }
         let count = (*tokens).tokens.len();
         for at in 0..count {
-            let open = match &(&(*tokens).tokens)[at] {
+            let open = match (&(*tokens).tokens)[at] {
                 Token::Null if protocol == Protocol::Resp3 => {
                     ffi::lua_pushnil(lua);
                     None
@@ -162,56 +206,64 @@ pub(super) unsafe fn push(lua: *mut ffi::lua_State, core: *mut Core) {
                     None
                 }
                 Token::Integer(number) => {
-                    ffi::lua_pushnumber(lua, *number as f64);
+                    ffi::lua_pushnumber(lua, number as f64);
                     None
                 }
-                Token::Bulk { start, len } => {
-                    push_bytes(lua, &(&(*tokens).bytes)[*start..*start + *len]);
-                    None
-                }
-                Token::Shared(bytes) => {
-                    push_bytes(lua, bytes);
-                    None
-                }
-                Token::Status { start, len } => {
+                Token::Ok => {
                     ffi::lua_createtable(lua, 0, 1);
-                    push_bytes(lua, &(&(*tokens).bytes)[*start..*start + *len]);
+                    ffi::lua_pushvalue(lua, ffi::lua_upvalueindex(NAME_OK));
+                    ffi::lua_pushvalue(lua, ffi::lua_upvalueindex(TEXT_OK));
+                    ffi::lua_rawset(lua, -3);
+                    None
+                }
+                Token::Bulk(span) => {
+                    push_bytes(lua, span.of(&(*tokens).bytes));
+                    None
+                }
+                Token::Shared(at) => {
+                    push_bytes(lua, &(&(*tokens).shared)[at]);
+                    None
+                }
+                Token::Status(span) => {
+                    ffi::lua_createtable(lua, 0, 1);
+                    push_bytes(lua, span.of(&(*tokens).bytes));
                     ffi::lua_setfield(lua, -2, c"ok".as_ptr());
                     None
                 }
-                Token::Error(error) => {
-                    push_error(lua, error.as_bytes(), true);
+                Token::Error(at) => {
+                    push_error(lua, (&(*tokens).errors)[at].as_bytes(), true);
                     None
                 }
                 Token::Double(number) => {
                     ffi::lua_createtable(lua, 0, 1);
-                    ffi::lua_pushnumber(lua, *number);
+                    ffi::lua_pushnumber(lua, number);
                     ffi::lua_setfield(lua, -2, c"double".as_ptr());
                     None
                 }
-                Token::Verbatim { format, start, len } => {
+                Token::Verbatim(span) => {
+                    let (format, text) = span.of(&(*tokens).bytes).split_at(3);
                     ffi::lua_createtable(lua, 0, 1);
                     ffi::lua_createtable(lua, 0, 2);
                     push_bytes(lua, format);
                     ffi::lua_setfield(lua, -2, c"format".as_ptr());
-                    push_bytes(lua, &(&(*tokens).bytes)[*start..*start + *len]);
+                    push_bytes(lua, text);
                     ffi::lua_setfield(lua, -2, c"string".as_ptr());
                     ffi::lua_setfield(lua, -2, c"verbatim_string".as_ptr());
                     None
                 }
                 Token::Array(len) => {
-                    ffi::lua_createtable(lua, i32::try_from(*len).unwrap_or(i32::MAX), 0);
-                    Some(Open { shape: Shape::Array, left: *len, next: 1 })
+                    ffi::lua_createtable(lua, i32::try_from(len).unwrap_or(i32::MAX), 0);
+                    Some(Open { shape: Shape::Array, left: len, next: 1 })
                 }
                 Token::Map(len) => {
                     ffi::lua_createtable(lua, 0, 1);
-                    ffi::lua_createtable(lua, 0, i32::try_from(*len).unwrap_or(i32::MAX));
-                    Some(Open { shape: Shape::Map, left: *len * 2, next: 1 })
+                    ffi::lua_createtable(lua, 0, i32::try_from(len).unwrap_or(i32::MAX));
+                    Some(Open { shape: Shape::Map, left: len * 2, next: 1 })
                 }
                 Token::Set(len) => {
                     ffi::lua_createtable(lua, 0, 1);
-                    ffi::lua_createtable(lua, 0, i32::try_from(*len).unwrap_or(i32::MAX));
-                    Some(Open { shape: Shape::Set, left: *len, next: 1 })
+                    ffi::lua_createtable(lua, 0, i32::try_from(len).unwrap_or(i32::MAX));
+                    Some(Open { shape: Shape::Set, left: len, next: 1 })
                 }
             };
             match open {

@@ -152,6 +152,11 @@ pub(super) unsafe extern "C-unwind" fn open(lua: *mut ffi::lua_State) -> i32 {
         ffi::lua_setfield(lua, globals, c"_G".as_ptr());
         ffi::lua_replace(lua, ffi::LUA_GLOBALSINDEX);
 
+        // Lua makes this message after it has left the outermost protected call; once it exists, making it takes no
+        // memory that could be refused there.
+        ffi::lua_pushstring_(lua, c"error in error handling".as_ptr());
+        ffi::luaL_ref(lua, ffi::LUA_REGISTRYINDEX);
+
         // Kept for `Vm::run`: closures with what they need as upvalues, so that using them allocates nothing.
         ffi::lua_pushvalue(lua, globals);
         ffi::lua_pushstring_(lua, c"KEYS".as_ptr());

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
+use crate::rng::Rng;
 
 /// The invariants of the file's head.
 fn check<T>(table: &HashOrder<T>) {

@@ -61,7 +61,7 @@ fn check(entry: &Entry, key: &[u8], value: &Held, deadline: Option<i64>) {
     assert_eq!(text.bytes(&mut itoa::Buffer::new()), value.bytes());
     assert_eq!(text.len(), value.bytes().len());
     assert_eq!(text.to_blob(), value.bytes());
-    assert!(entry.memory() >= key.len() + 16);
+    assert!(entry.memory() >= key.len() + 8);
 }
 
 fn bytes_of(len: usize, seed: u8) -> Vec<u8> {

@@ -6,7 +6,7 @@ use crate::vm::core::core;
 use crate::vm::protect::stock;
 
 pub(in crate::vm) const FUNCTIONS: &[(&std::ffi::CStr, ffi::lua_CFunction)] =
-    &[(c"collectgarbage", collectgarbage), (c"pcall", pcall), (c"unpack", unpack)];
+    &[(c"collectgarbage", collectgarbage), (c"pcall", pcall), (c"unpack", unpack), (c"xpcall", xpcall)];
 
 /// The stock function, with a note that the collector's settings may need to be put back.
 unsafe extern "C-unwind" fn collectgarbage(lua: *mut ffi::lua_State) -> i32 {
@@ -28,18 +28,49 @@ unsafe extern "C-unwind" fn pcall(lua: *mut ffi::lua_State) -> i32 {
             return 2;
         }
         let status = ffi::lua_pcall(lua, count - 1, ffi::LUA_MULTRET, 0);
+        if ffi::lua_checkstack(lua, 1) == 0 {
+            return too_many_results(lua);
+        }
         ffi::lua_pushboolean(lua, i32::from(status == 0));
         ffi::lua_insert(lua, 1);
         if status != 0 && ffi::lua_istable(lua, 2) != 0 {
             ffi::lua_getfield_(lua, 2, c"err".as_ptr());
+            // A field that is no text stays as a third result, as in Redis.
             if ffi::lua_isstring(lua, -1) != 0 {
                 ffi::lua_replace(lua, 2);
-            } else {
-                ffi::lua_settop(lua, 2);
             }
         }
         ffi::lua_gettop(lua)
     }
+}
+
+/// The stock function relies on a spare place of the stack for its first result, which may be in no frame: a Lua built
+/// with its own checks, as in debug builds, ends the process there.
+unsafe extern "C-unwind" fn xpcall(lua: *mut ffi::lua_State) -> i32 {
+    // SAFETY 4: reason L.
+    unsafe {
+        ffi::luaL_checkany(lua, 2);
+        ffi::lua_settop(lua, 2);
+        ffi::lua_insert(lua, 1);
+        let status = ffi::lua_pcall(lua, 0, ffi::LUA_MULTRET, 1);
+        if ffi::lua_checkstack(lua, 1) == 0 {
+            return too_many_results(lua);
+        }
+        ffi::lua_pushboolean(lua, i32::from(status == 0));
+        ffi::lua_replace(lua, 1);
+        ffi::lua_gettop(lua)
+    }
+}
+
+/// What a protected call answers whose results leave no room on the stack.
+unsafe fn too_many_results(lua: *mut ffi::lua_State) -> i32 {
+    // SAFETY 5: reason L.
+    unsafe {
+        ffi::lua_settop(lua, 0);
+        ffi::lua_pushboolean(lua, 0);
+        ffi::lua_pushstring_(lua, c"stack overflow".as_ptr());
+    }
+    2
 }
 
 /// The stock function counts the range's elements in a C `int`, where the count of a range as long as the type

@@ -47,7 +47,10 @@ pub(in crate::vm) unsafe fn open(lua: *mut ffi::lua_State) {
     unsafe {
         ffi::lua_createtable(lua, 0, (FUNCTIONS.len() + NUMBERS.len() + 1) as i32);
         for (name, function) in FUNCTIONS {
-            ffi::lua_pushcclosure(lua, *function, 0);
+            // What `reply::push` expects of the functions that use it; the others do not look.
+            ffi::lua_pushstring_(lua, c"ok".as_ptr());
+            ffi::lua_pushstring_(lua, c"OK".as_ptr());
+            ffi::lua_pushcclosure(lua, *function, 2);
             ffi::lua_setfield(lua, -2, name.as_ptr());
         }
         for (name, number) in NUMBERS {
