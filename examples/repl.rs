@@ -6,8 +6,8 @@
 //! cargo run --release --example repl < commands.txt         # a command a line
 //! ```
 //!
-//! Replies look as redis-cli prints them: for a reader on a terminal, raw where the output goes into a file or a
-//! pipe. `--no-raw` and `--raw` before the command choose by hand. The store ends with the program.
+//! Replies look as redis-cli prints them: for a reader on a terminal, raw where the output goes into a file or a pipe.
+//! `--no-raw` and `--raw` before the command choose by hand. The store ends with the program.
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -134,8 +134,7 @@ fn over_the_wire(reply: &Value, protocol: Protocol) -> redmoon::Result<Value> {
     Ok(decoded.map_or(Value::Nil, |(value, _)| value))
 }
 
-/// Splits a line into arguments by redis-cli's rules; `None` if a quoted part has no end, or something other than
-/// a space behind it.
+/// Splits a line into arguments by redis-cli's rules; `None` if a quoted part has no end, or no space behind it.
 fn split(line: &[u8]) -> Option<Vec<Vec<u8>>> {
     let mut args = Vec::new();
     let mut rest = line.trim_ascii_start();

@@ -4,8 +4,8 @@
 //! cargo run --release --example tour
 //! ```
 //!
-//! Each step prints what it does and the reply that came, and compares it with the reply that must come: the tour
-//! ends with an error where the two differ.
+//! Each step prints what it does and the reply that came. Where that is not the reply that must come, the tour ends
+//! with an error.
 
 use std::error::Error;
 use std::fmt::Debug;

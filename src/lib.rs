@@ -18,6 +18,15 @@
 //! # Ok::<(), redmoon::Error>(())
 //! ```
 //!
+//! # Where to begin
+//!
+//! * [`Store`] holds the data. It has a typed method for each command, and [`Store::execute`] runs any by its name.
+//! * [`Engine`] runs Lua scripts on a store; a [`Script`] is one that is called often.
+//! * [`Session`] is one caller's conversation: every command by name, with SELECT and HELLO.
+//! * [`ManualClock`] moves a store's time by hand, for tests that do not sleep.
+//! * [`Value`] is a reply, and [`FromValue`] the way from it to Rust's types; an [`Error`] is the line that a server
+//!   would send, with a [kind](ErrorKind) to decide by.
+//!
 //! # The layers
 //!
 //! Reading this list from top to bottom is reading the crate from the ground up. Imports point down only, to rows
@@ -72,3 +81,8 @@ pub use protocol::Protocol;
 pub use session::Session;
 pub use store::{Store, StoreBuilder, Transaction};
 pub use value::{FromValue, Value};
+
+/// The README's code runs with the examples of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

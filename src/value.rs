@@ -99,7 +99,7 @@ impl Value {
             Value::Array(items) | Value::Set(items) | Value::Push(items) => items.get(at),
             Value::Map(pairs) => {
                 let (key, value) = pairs.get(at / 2)?;
-                Some(if at % 2 == 0 { key } else { value })
+                Some(if at.is_multiple_of(2) { key } else { value })
             }
             _ => None,
         }
@@ -466,7 +466,10 @@ impl<T: FromValue + Ord> FromValue for BTreeSet<T> {
     }
 }
 
-fn convert_pairs<K: FromValue, V: FromValue, M: FromIterator<(K, V)>>(value: Value, wanted: &str) -> Result<M> {
+fn convert_pairs<K: FromValue, V: FromValue, M: FromIterator<(K, V)>>(
+    value: Value,
+    wanted: &str,
+) -> Result<M> {
     let pairs = value.pairs(wanted)?.into_iter();
     pairs.map(|(key, value)| Ok((K::from_value(key)?, V::from_value(value)?))).collect()
 }
@@ -483,7 +486,9 @@ impl<K: FromValue + Ord, V: FromValue> FromValue for BTreeMap<K, V> {
     }
 }
 
-impl<K: FromValue + Eq + Hash, V: FromValue, S: BuildHasher + Default> FromValue for indexmap::IndexMap<K, V, S> {
+impl<K: FromValue + Eq + Hash, V: FromValue, S: BuildHasher + Default> FromValue
+    for indexmap::IndexMap<K, V, S>
+{
     fn from_value(value: Value) -> Result<indexmap::IndexMap<K, V, S>> {
         convert_pairs(value, "IndexMap")
     }

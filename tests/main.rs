@@ -7,5 +7,6 @@ mod differential;
 mod recorded;
 mod scan;
 mod scripting;
+mod store;
 mod support;
 mod table;

@@ -131,8 +131,8 @@ fn stats(cx: &mut Ctx<'_>, text: &mut String) {
     line(text, "total_commands_processed", figures.total_calls());
     line(text, "expired_keys", sum(|shard| shard.expired.get()));
     line(text, "evicted_scripts", figures.evicted_scripts.get());
-    line(text, "keyspace_hits", sum(|shard| shard.hits.get()));
-    line(text, "keyspace_misses", sum(|shard| shard.misses.get()));
+    line(text, "keyspace_hits", sum(|shard| shard.hits.get()) + cx.space.hits.get());
+    line(text, "keyspace_misses", sum(|shard| shard.misses.get()) + cx.space.misses.get());
     line(text, "total_error_replies", figures.errors().values().sum::<u64>());
 }
 

@@ -101,7 +101,7 @@ impl<T> HashOrder<T> {
         None
     }
 
-    /// The item at a position that [`find`](HashOrder::find) or [`from_tag`](HashOrder::from_tag) gave.
+    /// The item at a position that [`find`](HashOrder::find) or [`seek`](HashOrder::seek) gave.
     #[inline]
     pub(crate) fn get(&self, at: usize) -> Option<&T> {
         self.slots.get(at)?.item.as_ref()
@@ -121,10 +121,10 @@ impl<T> HashOrder<T> {
     /// other readers.
     #[inline]
     pub(crate) fn set_note(&self, at: usize, note: u32) {
-        if let Some(slot) = self.slots.get(at) {
-            if slot.note.load(Ordering::Relaxed) != note {
-                slot.note.store(note, Ordering::Relaxed);
-            }
+        if let Some(slot) = self.slots.get(at)
+            && slot.note.load(Ordering::Relaxed) != note
+        {
+            slot.note.store(note, Ordering::Relaxed);
         }
     }
 
@@ -195,7 +195,7 @@ impl<T> HashOrder<T> {
     }
 
     /// The position and tag of the first item whose tag is not below `tag`.
-    pub(crate) fn from_tag(&self, tag: u32) -> Option<(usize, u32)> {
+    pub(crate) fn seek(&self, tag: u32) -> Option<(usize, u32)> {
         if self.slots.is_empty() {
             return None;
         }

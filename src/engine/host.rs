@@ -66,6 +66,10 @@ impl Run<'_> {
             check_declared(command, args, declared)?;
         }
         if spec.is(flag::WRITE) && !self.writes {
+            // A script that gets BUSY here has not written: it is stopped at its own time, not called overdue.
+            if self.held.is_none() {
+                self.take_locks()?;
+            }
             if !self.control.begin_write() {
                 return Err(Error::owned(ErrorKind::ScriptKilled, KILLED));
             }

@@ -206,11 +206,12 @@ impl<'a> Ctx<'a> {
             let deadline = db.get(at).and_then(Entry::deadline);
             deadline.is_none_or(|deadline| deadline >= turn.millis(space))
         });
-        let counter = if at.is_some() { &shard.hits } else { &shard.misses };
+        let (alone, shared) =
+            if at.is_some() { (&shard.hits, &space.hits) } else { (&shard.misses, &space.misses) };
         if is_exclusive {
-            counter.add_alone(1);
+            alone.add_alone(1);
         } else {
-            counter.add(1);
+            shared.add(1);
         }
         Some((db, at?))
     }

@@ -50,7 +50,10 @@ unsafe impl Sync for Entry {}
 pub(crate) enum Content<'a> {
     Int(i64),
     /// Up to [`EMBEDDED`] bytes; `raw` is what OBJECT ENCODING says of a short string that was changed in place.
-    Bytes { bytes: &'a [u8], raw: bool },
+    Bytes {
+        bytes: &'a [u8],
+        raw: bool,
+    },
     Shared(Arc<Vec<u8>>),
 }
 

@@ -204,7 +204,7 @@ impl Db {
     pub(crate) fn walk(&self, from: u32, count: usize, mut visit: impl FnMut(&Entry)) -> Option<u32> {
         let mut seen = 0;
         let mut last = None;
-        let mut next = self.keys.from_tag(from);
+        let mut next = self.keys.seek(from);
         while let Some((at, tag)) = next {
             if seen >= count && last != Some(tag) {
                 return Some(tag);

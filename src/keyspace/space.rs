@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use foldhash::fast::FixedState;
 
@@ -17,6 +17,9 @@ pub(crate) struct Space {
     /// The longest string that a command may make, in bytes (`proto-max-bulk-len`).
     pub(crate) max_string: usize,
     pub(crate) stats: Arc<Stats>,
+    /// Look-ups under a lock that is shared with other readers; each shard counts those of its writers.
+    pub(crate) hits: Striped,
+    pub(crate) misses: Striped,
     hasher: FixedState,
     /// How many generators were handed out, counted from the seed.
     draws: AtomicU64,
@@ -28,7 +31,14 @@ impl Space {
     pub(crate) fn new(clock: Arc<dyn Clock>, databases: usize, shards: usize, max_string: usize, seed: u64) -> Space {
         let stats = Arc::new(Stats::new(clock.now_micros()));
         let hasher = FixedState::with_seed(seed);
-        Space { clock, databases, max_string, stats, hasher, draws: AtomicU64::new(seed), mask: shards - 1 }
+        Space {
+            clock,
+            databases,
+            max_string,
+            stats,
+            hits: Striped::default(),
+            misses: Striped::default(),
+            hasher, draws: AtomicU64::new(seed), mask: shards - 1 }
     }
 
     /// A generator for one command. A shard's lock may be held for reading by many, so the store's randomness is a
@@ -54,6 +64,36 @@ impl Space {
 
     pub(crate) fn shards(&self) -> usize {
         self.mask + 1
+    }
+}
+
+/// A counter that readers on many threads add to at the same time: each thread has a part of its own, so that the
+/// threads do not take a cache line from each other at every read.
+#[derive(Default)]
+pub(crate) struct Striped([Stripe; STRIPES]);
+
+const STRIPES: usize = 16;
+
+#[derive(Default)]
+#[repr(align(128))]
+struct Stripe(Counter);
+
+impl Striped {
+    #[inline]
+    pub(crate) fn add(&self, n: u64) {
+        thread_local! {
+            static STRIPE: usize = {
+                static NEXT: AtomicUsize = AtomicUsize::new(0);
+                NEXT.fetch_add(1, Ordering::Relaxed) % STRIPES
+            };
+        }
+        // A thread that is being torn down has no stripe any more.
+        let stripe = STRIPE.try_with(|stripe| *stripe).unwrap_or(0);
+        self.0[stripe].0.add(n);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.iter().map(|stripe| stripe.0.get()).sum()
     }
 }
 

@@ -17,6 +17,10 @@ use crate::rng::Rng;
 /// How long a waiting caller sleeps before it looks whether the holder is overdue.
 const PATIENCE: Duration = Duration::from_millis(5);
 
+/// How often a caller tries before it sleeps. Most operations hold a shard for less than a microsecond, and a sleep
+/// costs several.
+const SPINS: u32 = 100;
+
 /// What all handles of a store share.
 pub(crate) struct Inner {
     shards: Box<[Cell]>,
@@ -83,7 +87,7 @@ impl Inner {
         let cell = &self.shards[index];
         match cell.lock.try_read() {
             Some(guard) => Ok(guard),
-            None => cell.wait(|| cell.lock.try_read_for(PATIENCE)),
+            None => cell.wait(|| cell.lock.try_read(), || cell.lock.try_read_for(PATIENCE)),
         }
     }
 
@@ -92,7 +96,7 @@ impl Inner {
         let cell = &self.shards[index];
         match cell.lock.try_write() {
             Some(guard) => Ok(guard),
-            None => cell.wait(|| cell.lock.try_write_for(PATIENCE)),
+            None => cell.wait(|| cell.lock.try_write(), || cell.lock.try_write_for(PATIENCE)),
         }
     }
 
@@ -171,7 +175,15 @@ impl Inner {
 
 impl Cell {
     #[cold]
-    fn wait<G>(&self, try_for: impl Fn() -> Option<G>) -> Result<G> {
+    fn wait<G>(&self, try_now: impl Fn() -> Option<G>, try_for: impl Fn() -> Option<G>) -> Result<G> {
+        for spins in 0..SPINS {
+            for _ in 0..spins.min(16) {
+                std::hint::spin_loop();
+            }
+            if let Some(guard) = try_now() {
+                return Ok(guard);
+            }
+        }
         loop {
             if self.overdue.load(Ordering::Acquire) {
                 return Err(Error::BUSY);

@@ -1,10 +1,8 @@
 //! `redis.call` and `redis.pcall`: the bridge. See the rule in the layer's head; the three steps are marked.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use mlua::ffi;
 
-use super::core::{Core, bytes_at, core, host};
+use super::core::{Core, bytes_at, caught, core, host};
 use super::limit;
 use super::reply::{push, push_error};
 use crate::error::Error;
@@ -103,11 +101,9 @@ pub(super) unsafe fn read_args(lua: *mut ffi::lua_State, core: *mut Core) -> Res
 #[inline]
 unsafe fn run(core: *mut Core) -> Outcome {
     // SAFETY 7: reason C; the closure's references are to different fields of the core.
-    let done = catch_unwind(AssertUnwindSafe(|| unsafe {
+    let done = caught(|| unsafe {
         let reply = &mut (*core).reply;
-        if (*core).watch.wants_look(reply.len())
-            && limit::look(core).is_some()
-        {
+        if (*core).watch.wants_look(reply.len()) && limit::look(core).is_some() {
             return Outcome::Stopped;
         }
         reply.clear((*core).protocol);
@@ -116,15 +112,11 @@ unsafe fn run(core: *mut Core) -> Outcome {
             Ok(()) => Outcome::Replied,
             Err(error) => fail(core, &error),
         }
-    }));
+    });
     match done {
-        Ok(outcome) => outcome,
-        Err(panic) => {
-            // The payload's own drop may panic too; it is a message in nearly every case.
-            std::mem::forget(panic);
-            // SAFETY 8: reason C.
-            unsafe { fail(core, &Error::INTERNAL) }
-        }
+        Some(outcome) => outcome,
+        // SAFETY 8: reason C.
+        None => unsafe { fail(core, &Error::INTERNAL) },
     }
 }
 

@@ -1,7 +1,9 @@
 //! [`Core`]: what a Lua state and the Rust side share. It owns every buffer that a call needs, so that a long jump
 //! out of a C function has nothing to leak.
 
+use std::any::Any;
 use std::ffi::{CStr, c_char, c_void};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 
 use mlua::ffi;
@@ -142,6 +144,27 @@ pub(super) unsafe fn host<'h>(core: *mut Core) -> Option<&'h mut dyn Host> {
     // SAFETY 3: reason C; `Vm::run` lends the host for the length of the script and is its only user meanwhile,
     // and C functions do not nest around a call of the host.
     unsafe { (*core).host.map(|mut host| host.as_mut()) }
+}
+
+/// Runs Rust code that may panic; `None` if it did. The panic ends here with all that it carried, so that the caller's
+/// frame holds plain data.
+#[inline]
+pub(super) fn caught<R>(work: impl FnOnce() -> R) -> Option<R> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(result) => Some(result),
+        Err(panic) => {
+            bury(panic);
+            None
+        }
+    }
+}
+
+/// Drops what a panic carried. If that panics too, what the second one carried is left alone.
+#[cold]
+fn bury(panic: Box<dyn Any + Send>) {
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+        std::mem::forget(again);
+    }
 }
 
 /// Pushes bytes as a string.

@@ -8,12 +8,11 @@
 //! After the time limit the hook fires at every instruction: a script cannot catch the error and go on. After a
 //! kill it fires at every new line, as in Redis.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use mlua::ffi;
 
-use super::core::{Core, core, host};
+use super::core::{Core, caught, core, host};
 use super::reply::push_error;
 use crate::clock::monotonic_nanos;
 use crate::error::Error;
@@ -183,6 +182,11 @@ pub(super) unsafe fn look(core: *mut Core) -> Option<Stop> {
             host.overdue();
             return None;
         }
+        // What runs on in spite of the error (a coroutine that handles errors has a hook of its own) must not write:
+        // the caller is told that the script had no effect.
+        if (*watch).control.kill().is_err() {
+            return None;
+        }
         (*watch).stop = Some(Stop::TimeLimit);
         Some(Stop::TimeLimit)
     }
@@ -217,6 +221,30 @@ unsafe fn raise(lua: *mut ffi::lua_State, stop: Stop) -> ! {
     }
 }
 
+/// Raises if the script must stop: for C functions that take long, or that another C function may call again and
+/// again, so that no instruction runs between.
+pub(super) unsafe fn check(lua: *mut ffi::lua_State) {
+    // SAFETY 6: as 4.
+    unsafe {
+        let core = core(lua);
+        if let Some(Some(stop)) = caught(|| look(core)) {
+            // The error handler runs first, and the hook must not fire in it; from then on it ends what goes on.
+            ffi::lua_sethook(lua, Some(hook), ffi::LUA_MASKCOUNT, MANY);
+            match stop {
+                Stop::TimeLimit => push_error(lua, Error::SCRIPT_TIMED_OUT.as_bytes(), true),
+                Stop::Kill => push_error(lua, KILLED, false),
+            }
+            ffi::lua_error(lua);
+        }
+    }
+}
+
+/// Whether the script is being stopped.
+pub(super) unsafe fn is_stopping(lua: *mut ffi::lua_State) -> bool {
+    // SAFETY 7: reason C.
+    unsafe { (*core(lua)).watch.stop.is_some() }
+}
+
 /// Called by Lua every `interval` instructions.
 unsafe extern "C-unwind" fn hook(lua: *mut ffi::lua_State, _: *mut ffi::lua_Debug) {
     // SAFETY 4: reasons L and C; `look` calls no Lua function, a panic in it (a program's own clock may have one)
@@ -225,11 +253,9 @@ unsafe extern "C-unwind" fn hook(lua: *mut ffi::lua_State, _: *mut ffi::lua_Debu
         let core = core(lua);
         let watch = &raw mut (*core).watch;
         let before = (*watch).last_look;
-        let stop = catch_unwind(AssertUnwindSafe(|| look(core)));
-        if let Ok(Some(stop)) = stop {
+        if let Some(Some(stop)) = caught(|| look(core)) {
             raise(lua, stop);
         }
-        std::mem::forget(stop);
         let passed = (*watch).last_look.saturating_sub(before);
         let interval = (*watch).interval;
         let next = match passed {

@@ -6,6 +6,7 @@ use std::ffi::{CStr, c_char, c_void};
 use mlua::ffi;
 
 use super::core::{bytes_at, push_bytes};
+use super::limit;
 
 /// The byte that bytecode begins with.
 const BYTECODE: u8 = 0x1b;
@@ -58,7 +59,11 @@ pub(super) unsafe extern "C-unwind" fn load(lua: *mut ffi::lua_State) -> i32 {
     unsafe {
         let name = ffi::luaL_optlstring(lua, 2, c"=(load)".as_ptr(), std::ptr::null_mut());
         ffi::luaL_checktype(lua, 1, ffi::LUA_TFUNCTION);
-        // The function, the name, and a place that keeps the present piece alive.
+        // The function, the name, and a place that keeps the present piece alive. The name must be on the stack, too
+        // if it is the default: until it belongs to a function, the compiler holds it where the collector does not
+        // look, and the reader may collect.
+        ffi::lua_settop(lua, 1);
+        ffi::lua_pushstring_(lua, name);
         ffi::lua_settop(lua, 3);
         let mut pieces = Pieces { started: false, bytecode: false };
         let data = (&raw mut pieces).cast::<c_void>();
@@ -86,6 +91,8 @@ unsafe extern "C-unwind" fn next_piece(
     // whose third place keeps the piece.
     unsafe {
         let pieces = data.cast::<Pieces>();
+        // A reader written in C runs no instruction, and some never end: `load(collectgarbage)`.
+        limit::check(lua);
         ffi::luaL_checkstack_(lua, 2, c"too many nested functions".as_ptr());
         ffi::lua_pushvalue(lua, 1);
         ffi::lua_call(lua, 0, 1);

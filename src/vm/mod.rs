@@ -63,3 +63,6 @@ pub(crate) trait Host {
     /// `math.randomseed`.
     fn seed(&mut self, seed: i32);
 }
+
+#[cfg(test)]
+mod tests;

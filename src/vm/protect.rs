@@ -120,8 +120,8 @@ pub(super) const BASE: &[(&std::ffi::CStr, ffi::lua_CFunction)] = &[
 pub(super) const TABLE: &[(&std::ffi::CStr, ffi::lua_CFunction)] =
     &[(c"foreach", foreach), (c"insert", insert)];
 
-/// The stock function that a wrapper stands for, called in the wrapper's own frame: errors name the wrapper's
-/// caller and its arguments as if the stock function had been called.
+/// The stock function that a wrapper stands for, its first upvalue, called in the wrapper's own frame: errors name
+/// the wrapper's caller and its arguments as if the stock function had been called.
 pub(super) unsafe fn stock(lua: *mut ffi::lua_State) -> i32 {
     // SAFETY 7: reason L; set-up made the first upvalue a C function.
     unsafe {
@@ -190,26 +190,33 @@ unsafe extern "C-unwind" fn rawset(lua: *mut ffi::lua_State) -> i32 {
     }
 }
 
-unsafe extern "C-unwind" fn next(lua: *mut ffi::lua_State) -> i32 {
+pub(super) unsafe extern "C-unwind" fn next(lua: *mut ffi::lua_State) -> i32 {
     // SAFETY 12: reason L; `lua_next` is given a table.
     unsafe {
-        if let Some(real) = behind(lua, 1) {
+        ffi::luaL_checktype(lua, 1, ffi::LUA_TTABLE);
+        ffi::lua_settop(lua, 2);
+        // A proxy has a metatable: a plain table is known by having none.
+        if ffi::lua_getmetatable(lua, 1) != 0 {
             ffi::lua_settop(lua, 2);
-            ffi::lua_rawgeti_(lua, ffi::LUA_REGISTRYINDEX, real);
-            ffi::lua_replace(lua, 1);
+            if let Some(real) = behind(lua, 1) {
+                ffi::lua_rawgeti_(lua, ffi::LUA_REGISTRYINDEX, real);
+                ffi::lua_replace(lua, 1);
+            }
         }
-        stock(lua)
+        if ffi::lua_next(lua, 1) != 0 {
+            return 2;
+        }
+        ffi::lua_pushnil(lua);
+        1
     }
 }
 
-/// The stock `next` for a plain table, which keeps a loop as fast as it is, and the one that knows proxies for a
-/// proxy. The second upvalue is the latter.
+/// The upvalue is the `next` that loops get.
 unsafe extern "C-unwind" fn pairs(lua: *mut ffi::lua_State) -> i32 {
     // SAFETY 13: reason L.
     unsafe {
         ffi::luaL_checktype(lua, 1, ffi::LUA_TTABLE);
-        let which = if behind(lua, 1).is_some() { 2 } else { 1 };
-        ffi::lua_pushvalue(lua, ffi::lua_upvalueindex(which));
+        ffi::lua_pushvalue(lua, ffi::lua_upvalueindex(1));
         ffi::lua_pushvalue(lua, 1);
         ffi::lua_pushnil(lua);
         3
@@ -217,9 +224,14 @@ unsafe extern "C-unwind" fn pairs(lua: *mut ffi::lua_State) -> i32 {
 }
 
 unsafe extern "C-unwind" fn insert(lua: *mut ffi::lua_State) -> i32 {
-    // SAFETY 15: reason L. A wrong number of arguments is the stock function's error.
+    // SAFETY 15: reason L. A wrong number of arguments and a position that is no number are the stock function's
+    // errors.
     unsafe {
-        if matches!(ffi::lua_gettop(lua), 2 | 3) && behind(lua, 1).is_some() {
+        let count = ffi::lua_gettop(lua);
+        if matches!(count, 2 | 3) && behind(lua, 1).is_some() {
+            if count == 3 {
+                ffi::luaL_checkinteger(lua, 2);
+            }
             refuse(lua);
         }
         stock(lua)

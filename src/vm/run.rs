@@ -224,8 +224,8 @@ impl Vm {
                 ffi::lua_rawgeti_(lua, ffi::LUA_REGISTRYINDEX, function.reference);
                 status = ffi::lua_pcall(lua, 0, 1, HANDLER);
             }
-            (*core).watch.control.end();
             let result = self.conclude(status);
+            (*core).watch.control.end();
             drop(lent);
             self.tidy();
             result
@@ -236,14 +236,20 @@ impl Vm {
     unsafe fn conclude(&mut self, status: i32) -> Result<Value, Failure> {
         let lua = self.lua.as_ptr();
         let core = self.core.as_ptr();
-        // SAFETY 10: reasons L and C; the hook is off, so that neither conversion nor description can be stopped.
+        // SAFETY 10: reasons L and C. Reading an error may run metamethods, so it is watched as the script was; then
+        // the hook is off, so that conversion cannot be stopped.
         unsafe {
+            let failure = match status {
+                _ if (*core).watch.stop == Some(Stop::TimeLimit) => Some(Failure::OutOfTime),
+                0 => None,
+                _ => Some(self.failure(status)),
+            };
             ffi::lua_sethook(lua, None, 0, 0);
             if (*core).watch.stop == Some(Stop::TimeLimit) {
                 return Err(Failure::OutOfTime);
             }
-            if status != 0 {
-                return Err(self.failure(status));
+            if let Some(failure) = failure {
+                return Err(failure);
             }
             if let Some(value) = convert::scalar(lua, core) {
                 return if (*core).too_large { Err(Failure::TooLarge) } else { Ok(value) };
@@ -315,8 +321,13 @@ impl Vm {
 
     /// Forgets a compiled script.
     pub(crate) fn forget(&mut self, function: Function) {
-        // SAFETY 13: reason L; replacing a value of the registry by the number of a free place needs no memory.
-        unsafe { ffi::luaL_unref(self.lua.as_ptr(), ffi::LUA_REGISTRYINDEX, function.reference) };
+        let lua = self.lua.as_ptr();
+        // SAFETY 13: reason L; the list of free places begins in a place of the registry that may not exist yet, so
+        // this is protected. If memory for that is refused, the place is lost.
+        unsafe {
+            ffi::lua_cpcall(lua, unref, function.reference as usize as *mut c_void);
+            ffi::lua_settop(lua, BASE_TOP);
+        }
     }
 }
 
@@ -325,6 +336,7 @@ impl Drop for Vm {
         // SAFETY 14: reason C; the state goes first, as its allocator uses the core.
         unsafe {
             ffi::lua_close(self.lua.as_ptr());
+            debug_assert_eq!((*self.core.as_ptr()).memory.used, 0, "Lua gave every block back");
             drop(Box::from_raw(self.core.as_ptr()));
         }
     }
@@ -447,6 +459,12 @@ pub(super) unsafe extern "C-unwind" fn describe(lua: *mut ffi::lua_State) -> i32
         }
         0
     }
+}
+
+unsafe extern "C-unwind" fn unref(lua: *mut ffi::lua_State) -> i32 {
+    // SAFETY 22: reason L; `Vm::forget` passes the number as the pointer.
+    unsafe { ffi::luaL_unref(lua, ffi::LUA_REGISTRYINDEX, ffi::lua_touserdata(lua, 1) as usize as i32) };
+    0
 }
 
 unsafe extern "C-unwind" fn collect(lua: *mut ffi::lua_State) -> i32 {

@@ -93,16 +93,8 @@ pub(super) unsafe extern "C-unwind" fn open(lua: *mut ffi::lua_State) -> i32 {
         for (name, function) in BASE.iter().chain(libs::BASE) {
             wrap(lua, globals, name, *function);
         }
-        ffi::lua_getfield_(lua, globals, c"table".as_ptr());
-        for (name, function) in TABLE {
-            wrap(lua, globals + 1, name, *function);
-        }
-        ffi::lua_settop(lua, globals);
-        ffi::lua_getfield_(lua, globals, c"math".as_ptr());
-        for (name, function) in libs::RANDOM {
-            ffi::lua_pushcclosure(lua, *function, 0);
-            ffi::lua_setfield(lua, globals + 1, name.as_ptr());
-        }
+        install(lua, c"table", TABLE);
+        install(lua, c"math", libs::RANDOM);
         ffi::lua_settop(lua, globals);
 
         ffi::lua_getfield_(lua, ffi::LUA_REGISTRYINDEX, run::HANDLER_NAME.as_ptr());
@@ -179,22 +171,34 @@ pub(super) unsafe extern "C-unwind" fn open(lua: *mut ffi::lua_State) -> i32 {
     }
 }
 
-/// Replaces a function of the table at an index by a closure that has the stock function as its first upvalue.
-/// `pairs` answers a `next` and never calls a stock `pairs`: its upvalues are the stock `next` and the wrapped one.
+/// Replaces a function of the table at an index by a closure that has as its upvalue what it builds on: the stock
+/// function in most cases.
 unsafe fn wrap(lua: *mut ffi::lua_State, table: i32, name: &CStr, function: ffi::lua_CFunction) {
     // SAFETY 2: reason L.
     unsafe {
         if name == c"pairs" {
-            // `next` was wrapped before; its first upvalue is the stock one.
-            ffi::lua_getfield_(lua, table, c"next".as_ptr());
-            ffi::lua_getupvalue(lua, -1, 1);
-            ffi::lua_insert(lua, -2);
-            ffi::lua_pushcclosure(lua, function, 2);
+            // Not the global `next`: in Lua 5.1 these are two functions, and a script can compare them.
+            ffi::lua_pushcclosure(lua, protect::next, 0);
+        } else if name == c"xpcall" {
+            ffi::lua_getfield_(lua, ffi::LUA_REGISTRYINDEX, run::HANDLER_NAME.as_ptr());
         } else {
             ffi::lua_getfield_(lua, table, name.as_ptr());
-            ffi::lua_pushcclosure(lua, function, 1);
         }
+        ffi::lua_pushcclosure(lua, function, 1);
         ffi::lua_setfield(lua, table, name.as_ptr());
+    }
+}
+
+/// Puts functions of a library in the place of the stock ones.
+unsafe fn install(lua: *mut ffi::lua_State, library: &CStr, functions: &[(&CStr, ffi::lua_CFunction)]) {
+    // SAFETY 3: reason L; the table of globals is at the bottom of the stack.
+    unsafe {
+        ffi::lua_getfield_(lua, 1, library.as_ptr());
+        let table = ffi::lua_gettop(lua);
+        for (name, function) in functions {
+            wrap(lua, table, name, *function);
+        }
+        ffi::lua_settop(lua, -2);
     }
 }
 

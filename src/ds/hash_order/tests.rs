@@ -74,7 +74,7 @@ impl Pair {
             assert_eq!(self.table.find(tag, |_| false), None);
         }
         for tag in [0, 1, 1 << 31, u32::MAX].into_iter().chain(expected.iter().map(|item| item.0)) {
-            let first = self.table.from_tag(tag).map(|(at, tag)| (self.table.get(at).unwrap().0, tag));
+            let first = self.table.seek(tag).map(|(at, tag)| (self.table.get(at).unwrap().0, tag));
             let next = expected.iter().map(|item| item.0).find(|other| *other >= tag);
             assert_eq!(first, next.map(|tag| (tag, tag)), "the first item from {tag} on");
         }
@@ -166,7 +166,7 @@ proptest! {
         let mut steps = steps.into_iter();
         let mut cursor = Some(0);
         while let Some(from) = cursor {
-            let mut next = pair.table.from_tag(from);
+            let mut next = pair.table.seek(from);
             let mut count = 0;
             let mut last = None;
             cursor = None;
@@ -258,7 +258,7 @@ fn a_random_item_is_any_item_and_each_about_as_often() {
 fn positions_that_hold_nothing_answer_nothing() {
     let mut table = HashOrder::new();
     assert_eq!(table.find(5, |_: &u8| true), None);
-    assert_eq!(table.from_tag(0), None);
+    assert_eq!(table.seek(0), None);
     assert_eq!(table.after(0), None);
     assert_eq!(table.remove(0), None);
     table.set_note(3, 1);

@@ -1,10 +1,8 @@
 //! `math.random` and `math.randomseed` over the host's generator: the same numbers on every machine, as in Redis.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use mlua::ffi;
 
-use crate::vm::core::{core, host};
+use crate::vm::core::{caught, core, host};
 
 pub(in crate::vm) const FUNCTIONS: &[(&std::ffi::CStr, ffi::lua_CFunction)] =
     &[(c"random", random), (c"randomseed", randomseed)];
@@ -13,18 +11,11 @@ pub(in crate::vm) const FUNCTIONS: &[(&std::ffi::CStr, ffi::lua_CFunction)] =
 const MODULUS: i32 = i32::MAX;
 
 unsafe extern "C-unwind" fn random(lua: *mut ffi::lua_State) -> i32 {
-    // SAFETY 1: reasons L and C of the layer's head; the host is asked inside `catch_unwind`, and what may raise
+    // SAFETY 1: reasons L and C of the layer's head; the host is asked inside `caught`, and what may raise
     // afterwards finds numbers only. Arguments become C integers by truncation, as in C.
     unsafe {
         let core = core(lua);
-        let drawn = catch_unwind(AssertUnwindSafe(|| host(core).map_or(0, |host| host.random())));
-        let drawn = match drawn {
-            Ok(drawn) => drawn,
-            Err(panic) => {
-                std::mem::forget(panic);
-                0
-            }
-        };
+        let drawn = caught(|| host(core).map_or(0, |host| host.random())).unwrap_or(0);
         let unit = f64::from(drawn % MODULUS) / f64::from(MODULUS);
         match ffi::lua_gettop(lua) {
             0 => ffi::lua_pushnumber(lua, unit),
@@ -59,14 +50,11 @@ unsafe extern "C-unwind" fn randomseed(lua: *mut ffi::lua_State) -> i32 {
         // A C compiler's conversion to 64 bits and then to 32: modulo 2^32.
         let seed = crate::num::f64_to_i64(seed) as i32;
         let core = core(lua);
-        let done = catch_unwind(AssertUnwindSafe(|| {
+        caught(|| {
             if let Some(host) = host(core) {
                 host.seed(seed);
             }
-        }));
-        if let Err(panic) = done {
-            std::mem::forget(panic);
-        }
+        });
         0
     }
 }

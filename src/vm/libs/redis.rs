@@ -1,13 +1,12 @@
 //! The table `redis`, all but `call` and `pcall`.
 
 use std::ffi::CStr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use mlua::ffi;
 
 use crate::protocol::{Protocol, REDIS_VERSION};
 use crate::vm::call::{read_args, redis_call, redis_pcall};
-use crate::vm::core::{bytes_at, core, host, push_bytes};
+use crate::vm::core::{bytes_at, caught, core, host, push_bytes};
 use crate::vm::reply::push_error;
 
 /// [`REDIS_VERSION`] as a number, a byte a part.
@@ -148,7 +147,7 @@ fn hex(digest: &[u8; 20]) -> [u8; 40] {
 /// `redis.log(level, ...)`.
 unsafe extern "C-unwind" fn log(lua: *mut ffi::lua_State) -> i32 {
     // SAFETY 8: reasons L and C; the message is put together in the core's buffer, and the host is called inside
-    // `catch_unwind`.
+    // `caught`.
     unsafe {
         let count = ffi::lua_gettop(lua);
         if count < 2 {
@@ -168,7 +167,7 @@ unsafe extern "C-unwind" fn log(lua: *mut ffi::lua_State) -> i32 {
             }
         }
         let core = core(lua);
-        let done = catch_unwind(AssertUnwindSafe(|| {
+        caught(|| {
             let message = &mut (*core).error;
             message.clear();
             let mut first = true;
@@ -184,10 +183,7 @@ unsafe extern "C-unwind" fn log(lua: *mut ffi::lua_State) -> i32 {
             if let Some(host) = host(core) {
                 host.log(level as u8, &(*core).error);
             }
-        }));
-        if let Err(panic) = done {
-            std::mem::forget(panic);
-        }
+        });
         0
     }
 }
@@ -245,23 +241,14 @@ unsafe extern "C-unwind" fn debug(_: *mut ffi::lua_State) -> i32 {
 
 /// `redis.acl_check_cmd(command, ...)`: there are no users to be refused anything.
 unsafe extern "C-unwind" fn acl_check_cmd(lua: *mut ffi::lua_State) -> i32 {
-    // SAFETY 13: reasons L and C; the host is called inside `catch_unwind`.
+    // SAFETY 13: reasons L and C; the host is called inside `caught`.
     unsafe {
         let core = core(lua);
         if let Err(line) = read_args(lua, core) {
             raise(lua, line.as_bytes());
         }
-        let known = catch_unwind(AssertUnwindSafe(|| {
-            host(core).is_some_and(|host| host.knows(&(*core).args))
-        }));
-        let known = match known {
-            Ok(known) => known,
-            Err(panic) => {
-                std::mem::forget(panic);
-                false
-            }
-        };
-        if !known {
+        let known = caught(|| host(core).is_some_and(|host| host.knows(&(*core).args)));
+        if known != Some(true) {
             raise(lua, b"ERR Invalid command passed to redis.acl_check_cmd()");
         }
         ffi::lua_pushboolean(lua, 1);
