@@ -270,12 +270,7 @@ fn two_threads(arguments: &Arguments) {
     let results = in_turns(ROUNDS, &mut [&mut one, &mut two]);
     let title = "(c) scripts of ten INCRs on different declared keys: time a script, over all threads";
     let mut table = Table::new(title, &["one thread", "two threads", "throughput", "target"]);
-    table.row([
-        nanos(results[0]),
-        nanos(results[1]),
-        times(results[0] / results[1]),
-        "1.8x".to_owned(),
-    ]);
+    table.row([nanos(results[0]), nanos(results[1]), times(results[0] / results[1]), "1.8x".to_owned()]);
     table.print();
 }
 

@@ -63,14 +63,6 @@ impl Blob {
     pub(crate) fn shared(bytes: Arc<Vec<u8>>) -> Blob {
         Blob(Repr::Shared(bytes))
     }
-
-    /// The shared buffer of a long blob, a copy of a short one.
-    pub(crate) fn into_shared(self) -> Arc<Vec<u8>> {
-        match self.0 {
-            Repr::Shared(bytes) => bytes,
-            Repr::Inline { .. } => Arc::new(self.to_vec()),
-        }
-    }
 }
 
 impl Default for Blob {

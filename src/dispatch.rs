@@ -149,9 +149,9 @@ pub(crate) fn execute_held(
     let command = look_up(store, args)?;
     each_key(command, args, |key| if declared(key) { Ok(()) } else { Err(Error::undeclared_key(key)) })?;
     match command.spec.handler {
-        Handler::Store(run) if !command.spec.is(flag::ALL_KEYS) => timed(store, command, || {
-            run(&mut Ctx::new(&store.inner.space, held.access(), turn), args, out)
-        }),
+        Handler::Store(run) if !command.spec.is(flag::ALL_KEYS) => {
+            timed(store, command, || run(&mut Ctx::new(&store.inner.space, held.access(), turn), args, out))
+        }
         _ => Err(Error::NOT_IN_TRANSACTION),
     }
 }

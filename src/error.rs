@@ -3,7 +3,6 @@
 //! A text is the line that a Redis server sends, without the leading dash; its first word is the code. Texts that
 //! Redis does not have (the engine's limits, conversions to Rust types) follow the same form.
 
-use std::borrow::Cow;
 use std::fmt;
 
 /// The crate's result.
@@ -151,69 +150,126 @@ impl Error {
 
 /// Texts without a variable part.
 impl Error {
-    pub(crate) const WRONG_TYPE: Error = Error::fixed(&Fixed { kind: ErrorKind::WrongType, text: "WRONGTYPE Operation against a key holding the wrong kind of value" });
-    pub(crate) const SYNTAX: Error = Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR syntax error" });
-    pub(crate) const NOT_INTEGER: Error =
-        Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR value is not an integer or out of range" });
+    #[allow(dead_code, reason = "strings are the only type so far")]
+    pub(crate) const WRONG_TYPE: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::WrongType,
+        text: "WRONGTYPE Operation against a key holding the wrong kind of value",
+    });
+    pub(crate) const SYNTAX: Error =
+        Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR syntax error" });
+    pub(crate) const NOT_INTEGER: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::InvalidArgument,
+        text: "ERR value is not an integer or out of range",
+    });
     pub(crate) const NOT_FLOAT: Error =
         Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR value is not a valid float" });
-    pub(crate) const OUT_OF_RANGE: Error =
-        Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR value is out of range" });
-    pub(crate) const NOT_POSITIVE: Error =
-        Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR value is out of range, must be positive" });
-    pub(crate) const OVERFLOW: Error =
-        Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR increment or decrement would overflow" });
+    pub(crate) const OVERFLOW: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::InvalidArgument,
+        text: "ERR increment or decrement would overflow",
+    });
     pub(crate) const DECREMENT_OVERFLOW: Error =
         Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR decrement would overflow" });
-    pub(crate) const NAN_OR_INFINITY: Error =
-        Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR increment would produce NaN or Infinity" });
+    pub(crate) const NAN_OR_INFINITY: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::InvalidArgument,
+        text: "ERR increment would produce NaN or Infinity",
+    });
     pub(crate) const OFFSET_OUT_OF_RANGE: Error =
         Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR offset is out of range" });
-    pub(crate) const STRING_TOO_LARGE: Error = Error::fixed(&Fixed { kind: ErrorKind::TooLarge, text: "ERR string exceeds maximum allowed size (proto-max-bulk-len)" });
-    pub(crate) const NO_SUCH_KEY: Error = Error::fixed(&Fixed { kind: ErrorKind::NoSuchKey, text: "ERR no such key" });
+    pub(crate) const STRING_TOO_LARGE: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::TooLarge,
+        text: "ERR string exceeds maximum allowed size (proto-max-bulk-len)",
+    });
+    pub(crate) const NO_SUCH_KEY: Error =
+        Error::fixed(&Fixed { kind: ErrorKind::NoSuchKey, text: "ERR no such key" });
     pub(crate) const INVALID_CURSOR: Error =
         Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR invalid cursor" });
     pub(crate) const DB_OUT_OF_RANGE: Error =
         Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR DB index is out of range" });
-    pub(crate) const SAME_OBJECT: Error = Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR source and destination objects are the same" });
-    pub(crate) const INVALID_DB_INDEX: Error =
-        Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR invalid DB index" });
+    pub(crate) const SAME_OBJECT: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::InvalidArgument,
+        text: "ERR source and destination objects are the same",
+    });
     pub(crate) const INVALID_FIRST_DB: Error =
         Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR invalid first DB index" });
     pub(crate) const INVALID_SECOND_DB: Error =
         Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR invalid second DB index" });
-    pub(crate) const NX_WITH_OTHERS: Error = Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR NX and XX, GT or LT options at the same time are not compatible" });
-    pub(crate) const GT_WITH_LT: Error = Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR GT and LT options at the same time are not compatible" });
-    pub(crate) const LFU_NOT_SELECTED: Error = Error::fixed(&Fixed { kind: ErrorKind::NotAllowed, text: "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when \
-         switching between policies at runtime LRU and LFU data will take some time to adjust." });
-    pub(crate) const LCS_IDX_AND_LEN: Error = Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR If you want both the length and indexes, please just use IDX." });
-    pub(crate) const LCS_NOT_STRINGS: Error = Error::fixed(&Fixed { kind: ErrorKind::WrongType, text: "ERR The specified keys must contain string values" });
+    pub(crate) const NX_WITH_OTHERS: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::InvalidArgument,
+        text: "ERR NX and XX, GT or LT options at the same time are not compatible",
+    });
+    pub(crate) const GT_WITH_LT: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::InvalidArgument,
+        text: "ERR GT and LT options at the same time are not compatible",
+    });
+    pub(crate) const LFU_NOT_SELECTED: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::NotAllowed,
+        text: "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when \
+         switching between policies at runtime LRU and LFU data will take some time to adjust.",
+    });
+    pub(crate) const LCS_IDX_AND_LEN: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::InvalidArgument,
+        text: "ERR If you want both the length and indexes, please just use IDX.",
+    });
+    pub(crate) const LCS_NOT_STRINGS: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::WrongType,
+        text: "ERR The specified keys must contain string values",
+    });
     pub(crate) const LCS_TOO_LONG: Error =
         Error::fixed(&Fixed { kind: ErrorKind::TooLarge, text: "ERR String too long for LCS" });
-    pub(crate) const LCS_NO_MEMORY: Error = Error::fixed(&Fixed { kind: ErrorKind::TooLarge, text: "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len" });
-    pub(crate) const NO_KEY_ARGUMENTS: Error = Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR The command has no key arguments" });
+    pub(crate) const LCS_NO_MEMORY: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::TooLarge,
+        text: "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len",
+    });
+    pub(crate) const NO_KEY_ARGUMENTS: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::InvalidArgument,
+        text: "ERR The command has no key arguments",
+    });
     pub(crate) const BAD_COMMAND_NAME: Error =
         Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR Invalid command specified" });
-    pub(crate) const BAD_KEY_ARITY: Error = Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR Invalid number of arguments specified for command" });
-    pub(crate) const BAD_KEY_ARGUMENTS: Error =
-        Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR Invalid arguments specified for command" });
+    pub(crate) const BAD_KEY_ARITY: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::InvalidArgument,
+        text: "ERR Invalid number of arguments specified for command",
+    });
+    pub(crate) const BAD_KEY_ARGUMENTS: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::InvalidArgument,
+        text: "ERR Invalid arguments specified for command",
+    });
 
-    pub(crate) const NO_SCRIPT: Error =
-        Error::fixed(&Fixed { kind: ErrorKind::NoScript, text: "NOSCRIPT No matching script. Please use EVAL." });
-    pub(crate) const TOO_MANY_KEYS: Error = Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR Number of keys can't be greater than number of args" });
-    pub(crate) const NEGATIVE_KEYS: Error =
-        Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR Number of keys can't be negative" });
-    pub(crate) const BUSY: Error = Error::fixed(&Fixed { kind: ErrorKind::Busy, text: "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE." });
+    pub(crate) const NO_SCRIPT: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::NoScript,
+        text: "NOSCRIPT No matching script. Please use EVAL.",
+    });
+    pub(crate) const TOO_MANY_KEYS: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::InvalidArgument,
+        text: "ERR Number of keys can't be greater than number of args",
+    });
+    pub(crate) const NEGATIVE_KEYS: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::InvalidArgument,
+        text: "ERR Number of keys can't be negative",
+    });
+    pub(crate) const BUSY: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::Busy,
+        text: "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
+    });
     pub(crate) const NOT_BUSY: Error =
         Error::fixed(&Fixed { kind: ErrorKind::NotBusy, text: "NOTBUSY No scripts in execution right now." });
-    pub(crate) const UNKILLABLE: Error = Error::fixed(&Fixed { kind: ErrorKind::Unkillable, text: "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait \
-         the script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command." });
+    pub(crate) const UNKILLABLE: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::Unkillable,
+        text: "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait \
+         the script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command.",
+    });
     pub(crate) const SCRIPT_TIMED_OUT: Error =
         Error::fixed(&Fixed { kind: ErrorKind::ScriptLimit, text: "BUSY Script exceeded time limit" });
     pub(crate) const SCRIPT_REPLY_TOO_LARGE: Error =
         Error::fixed(&Fixed { kind: ErrorKind::ScriptLimit, text: "ERR script output too large" });
-    pub(crate) const SCRIPT_FLUSH_OPTION: Error = Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR SCRIPT FLUSH only support SYNC|ASYNC option" });
-    pub(crate) const WRITE_SCRIPT_WITH_RO: Error = Error::fixed(&Fixed { kind: ErrorKind::NotAllowed, text: "ERR Can not execute a script with write flag using *_ro command." });
+    pub(crate) const SCRIPT_FLUSH_OPTION: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::InvalidArgument,
+        text: "ERR SCRIPT FLUSH only support SYNC|ASYNC option",
+    });
+    pub(crate) const WRITE_SCRIPT_WITH_RO: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::NotAllowed,
+        text: "ERR Can not execute a script with write flag using *_ro command.",
+    });
     pub(crate) const LUA_STACK_LIMIT: Error =
         Error::fixed(&Fixed { kind: ErrorKind::ScriptLimit, text: "ERR reached lua stack limit" });
     pub(crate) const INVALID_SHEBANG: Error =
@@ -222,35 +278,59 @@ impl Error {
         Error::fixed(&Fixed { kind: ErrorKind::ScriptCompile, text: "ERR Invalid engine in script shebang" });
 
     // What a script is told when one of its calls cannot run.
-    pub(crate) const CALL_UNKNOWN: Error =
-        Error::fixed(&Fixed { kind: ErrorKind::UnknownCommand, text: "ERR Unknown Redis command called from script" });
-    pub(crate) const CALL_ARITY: Error = Error::fixed(&Fixed { kind: ErrorKind::WrongArity, text: "ERR Wrong number of args calling Redis command from script" });
-    pub(crate) const CALL_NOSCRIPT: Error =
-        Error::fixed(&Fixed { kind: ErrorKind::NotAllowed, text: "ERR This Redis command is not allowed from script" });
-    pub(crate) const CALL_WRITES: Error = Error::fixed(&Fixed { kind: ErrorKind::NotAllowed, text: "ERR Write commands are not allowed from read-only scripts." });
+    pub(crate) const CALL_UNKNOWN: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::UnknownCommand,
+        text: "ERR Unknown Redis command called from script",
+    });
+    pub(crate) const CALL_ARITY: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::WrongArity,
+        text: "ERR Wrong number of args calling Redis command from script",
+    });
+    pub(crate) const CALL_NOSCRIPT: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::NotAllowed,
+        text: "ERR This Redis command is not allowed from script",
+    });
+    pub(crate) const CALL_WRITES: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::NotAllowed,
+        text: "ERR Write commands are not allowed from read-only scripts.",
+    });
     pub(crate) const CALL_NO_ARGUMENTS: &'static str =
         "ERR Please specify at least one argument for this redis lib call";
     pub(crate) const CALL_ARGUMENT_TYPE: &'static str =
         "ERR Lua redis lib command arguments must be strings or integers";
 
-    pub(crate) const ENGINE_NEEDED: Error = Error::fixed(&Fixed { kind: ErrorKind::NotAllowed, text: "ERR this command needs a script engine; run it in a session" });
-    pub(crate) const BAD_PROTOCOL_VERSION: Error = Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR Protocol version is not an integer or out of range" });
-    pub(crate) const UNSUPPORTED_PROTOCOL: Error =
-        Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "NOPROTO unsupported protocol version" });
-    pub(crate) const SESSION_NEEDED: Error = Error::fixed(&Fixed { kind: ErrorKind::NotAllowed, text: "ERR this command belongs to a conversation; run it in a session" });
-    pub(crate) const NOT_IN_TRANSACTION: Error = Error::fixed(&Fixed { kind: ErrorKind::NotAllowed, text: "ERR this command is not allowed in a transaction on declared keys" });
+    pub(crate) const ENGINE_NEEDED: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::NotAllowed,
+        text: "ERR this command needs a script engine; run it in a session",
+    });
+    pub(crate) const BAD_PROTOCOL_VERSION: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::InvalidArgument,
+        text: "ERR Protocol version is not an integer or out of range",
+    });
+    pub(crate) const UNSUPPORTED_PROTOCOL: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::InvalidArgument,
+        text: "NOPROTO unsupported protocol version",
+    });
+    pub(crate) const SESSION_NEEDED: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::NotAllowed,
+        text: "ERR this command belongs to a conversation; run it in a session",
+    });
+    pub(crate) const NOT_IN_TRANSACTION: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::NotAllowed,
+        text: "ERR this command is not allowed in a transaction on declared keys",
+    });
     pub(crate) const VM_MEMORY: Error =
         Error::fixed(&Fixed { kind: ErrorKind::ScriptLimit, text: "ERR not enough memory for a Lua state" });
-    pub(crate) const INTERNAL: Error = Error::fixed(&Fixed { kind: ErrorKind::Other, text: "ERR internal error: a command panicked; please report it" });
+    pub(crate) const INTERNAL: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::Other,
+        text: "ERR internal error: a command panicked; please report it",
+    });
 }
 
 /// Texts that name what was wrong.
 impl Error {
     pub(crate) fn wrong_arity(command: &str) -> Error {
-        Error::owned(
-            ErrorKind::WrongArity,
-            format!("ERR wrong number of arguments for '{command}' command"),
-        )
+        Error::owned(ErrorKind::WrongArity, format!("ERR wrong number of arguments for '{command}' command"))
     }
 
     /// Redis quotes at most 128 bytes of the name and of the arguments together.
@@ -282,20 +362,8 @@ impl Error {
         Error::owned(ErrorKind::UnknownCommand, one_line(line))
     }
 
-    /// For subcommands that check their own arguments (`COMMAND DOCS`-like containers word it this way).
-    pub(crate) fn unknown_or_arity(subcommand: &[u8], container: &str) -> Error {
-        let name = c_string(subcommand);
-        let mut line = b"ERR unknown subcommand or wrong number of arguments for '".to_vec();
-        line.extend_from_slice(&name[..name.len().min(128)]);
-        line.extend_from_slice(format!("'. Try {} HELP.", container.to_ascii_uppercase()).as_bytes());
-        Error::owned(ErrorKind::UnknownCommand, one_line(line))
-    }
-
     pub(crate) fn invalid_expire(command: &str) -> Error {
-        Error::owned(
-            ErrorKind::InvalidArgument,
-            format!("ERR invalid expire time in '{command}' command"),
-        )
+        Error::owned(ErrorKind::InvalidArgument, format!("ERR invalid expire time in '{command}' command"))
     }
 
     pub(crate) fn unsupported_option(option: &[u8]) -> Error {
@@ -365,9 +433,4 @@ pub(crate) fn one_line(mut line: Vec<u8>) -> Vec<u8> {
         }
     }
     line
-}
-
-/// What `Display` shows of bytes that need not be text.
-pub(crate) fn lossy(bytes: &[u8]) -> Cow<'_, str> {
-    String::from_utf8_lossy(bytes)
 }

@@ -71,6 +71,7 @@ pub(crate) fn parse_f64(text: &[u8]) -> Option<f64> {
 
 /// The end of a range of scores (ZRANGEBYSCORE and its kin, after the parenthesis). Redis reads it more loosely than
 /// a score: white space in front and any magnitude are accepted, a NUL ends the text, and an empty text is 0.
+#[allow(dead_code, reason = "ranges of sorted sets are read with it")]
 pub(crate) fn parse_score_bound(text: &[u8]) -> Option<f64> {
     let text = until_nul(text);
     if text.is_empty() {
@@ -282,6 +283,7 @@ impl LongDouble {
     }
 
     /// Whether this is not an infinity. (HINCRBYFLOAT refuses an infinite increment with a text of its own.)
+    #[allow(dead_code, reason = "hashes refuse an infinite increment with it")]
     pub(crate) fn is_finite(self) -> bool {
         self.0.is_finite()
     }

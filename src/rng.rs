@@ -76,6 +76,7 @@ impl Drand48 {
     }
 
     /// What `math.random()` returns: from 0 up to, but not including, 1.
+    #[cfg(test)]
     pub(crate) fn unit(&mut self) -> f64 {
         f64::from(self.next_i31() % i32::MAX) / f64::from(i32::MAX)
     }

@@ -104,9 +104,7 @@ impl Session {
             return Err(Error::BUSY);
         }
         self.turn.begin();
-        dispatch::timed(store, command, || {
-            self.engine.execute(command, args, &mut self.turn, self.protocol)
-        })
+        dispatch::timed(store, command, || self.engine.execute(command, args, &mut self.turn))
     }
 
     /// HELLO [protover [SETNAME name]].

@@ -5,7 +5,7 @@ use std::fmt;
 use std::hash::{BuildHasher, Hash};
 
 use crate::blob::Blob;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 
 /// A reply: everything that RESP2 and RESP3 can say.
 ///
@@ -87,7 +87,7 @@ impl Value {
     ///
     /// # Errors
     ///
-    /// An error of kind [`Conversion`](ErrorKind::Conversion) when the reply does not fit the type, and the error
+    /// An error of kind [`Conversion`](crate::ErrorKind::Conversion) when the reply does not fit the type, and the error
     /// itself when the reply is one.
     pub fn convert<T: FromValue>(self) -> Result<T> {
         T::from_value(self)
@@ -349,7 +349,7 @@ pub trait FromValue: Sized {
     ///
     /// # Errors
     ///
-    /// An error of kind [`Conversion`](ErrorKind::Conversion) when the reply does not fit the type, and the error
+    /// An error of kind [`Conversion`](crate::ErrorKind::Conversion) when the reply does not fit the type, and the error
     /// itself when the reply is one.
     fn from_value(value: Value) -> Result<Self>;
 }
@@ -425,7 +425,11 @@ impl FromValue for Blob {
             Value::Bulk(bytes) | Value::Status(bytes) | Value::BigNumber(bytes) => Ok(bytes),
             Value::Verbatim { text, .. } => Ok(text),
             Value::Integer(number) => Ok(Blob::from(number.to_string())),
-            Value::Double(number) => Ok(Blob::from(number.to_string())),
+            Value::Double(number) => {
+                let mut digits = Vec::new();
+                crate::num::format_double_reply(number, &mut digits);
+                Ok(Blob::from(digits))
+            }
             other => Err(other.mismatch("bytes")),
         }
     }
@@ -536,12 +540,5 @@ from! {
 impl<T: Into<Value>> From<Option<T>> for Value {
     fn from(value: Option<T>) -> Value {
         value.map_or(Value::Nil, Into::into)
-    }
-}
-
-/// An error of kind [`Conversion`](ErrorKind::Conversion) can be told from one that the store gave.
-impl Error {
-    pub(crate) fn is_conversion(&self) -> bool {
-        self.kind() == ErrorKind::Conversion
     }
 }

@@ -5,8 +5,8 @@
 mod syntax;
 
 use self::syntax::Argument;
-use super::spec::{self, FindKeys, Group, Handler, KeySpec, access, category, flag, flag::*};
-use super::{Args, Command, CommandSpec, table};
+use super::spec::{self, FindKeys, Group, KeySpec, access, category, flag, flag::*};
+use super::{Args, Command, CommandSpec, reply_help, table};
 use crate::error::{Error, Result};
 use crate::glob;
 use crate::reply::Reply;
@@ -342,21 +342,32 @@ fn write_arguments(arguments: &[Argument], out: &mut dyn Reply) {
     }
 }
 
-/// The HELP of any container: how each subcommand is called, and what it does.
-pub(super) fn help_cmd(_: &Store, args: Args<'_>, out: &mut dyn Reply) -> Result<()> {
-    let Some(container) = table().find(args.at(0)) else { return Err(Error::unknown_command(args.all())) };
-    let name = container.spec.name;
-    let mut lines = vec![format!("{name} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:")];
-    if !matches!(container.spec.handler, Handler::Container) {
-        lines.extend(["(no subcommand)".to_owned(), format!("    {}", container.spec.summary)]);
-    }
-    for CommandSpec { name, syntax, summary, .. } in container.spec.subcommands {
-        lines.push(format!("{name} {syntax}").trim_end().to_owned());
-        lines.push(format!("    {summary}"));
-    }
-    out.array(lines.len());
-    for line in &lines {
-        out.status(line);
-    }
+/// What a 7.0 server answers, line for line.
+const HELP: &[&str] = &[
+    "COMMAND <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+    "(no subcommand)",
+    "    Return details about all Redis commands.",
+    "COUNT",
+    "    Return the total number of commands in this Redis server.",
+    "LIST",
+    "    Return a list of all commands in this Redis server.",
+    "INFO [<command-name> ...]",
+    "    Return details about multiple Redis commands.",
+    "    If no command names are given, documentation details for all",
+    "    commands are returned.",
+    "DOCS [<command-name> ...]",
+    "    Return documentation details about multiple Redis commands.",
+    "    If no command names are given, documentation details for all",
+    "    commands are returned.",
+    "GETKEYS <full-command>",
+    "    Return the keys from a full Redis command.",
+    "GETKEYSANDFLAGS <full-command>",
+    "    Return the keys and the access flags from a full Redis command.",
+    "HELP",
+    "    Prints this help.",
+];
+
+fn help_cmd(_: &Store, _: Args<'_>, out: &mut dyn Reply) -> Result<()> {
+    reply_help(HELP, out);
     Ok(())
 }

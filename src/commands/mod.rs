@@ -13,16 +13,23 @@ mod scripting;
 pub(crate) mod spec;
 mod strings;
 
+use crate::reply::Reply;
 pub(crate) use args::Args;
 pub(crate) use spec::{CommandSpec, Handler, flag};
 
-
-
 pub use expiry::{ExpireCondition, ExpireTime, Ttl};
-pub use keys::database::ScanOptions;
 pub use keys::CopyOptions;
+pub use keys::database::ScanOptions;
 pub use strings::lcs::{LcsMatch, LcsMatches};
 pub use strings::{GetexOption, SetCondition, SetOptions, SetOutcome};
+
+/// The HELP of a container: each line is a status.
+fn reply_help(lines: &[&str], out: &mut dyn Reply) {
+    out.array(lines.len());
+    for line in lines {
+        out.status(line);
+    }
+}
 
 /// A row of the table with its number, which is also its place in the statistics.
 #[derive(Clone, Copy)]

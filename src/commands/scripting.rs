@@ -1,8 +1,10 @@
-//! Scripts: the rows of EVAL, its relatives, and SCRIPT. The operations are the engine's.
+//! Scripts: the rows of EVAL, its relatives, and SCRIPT. All operations but HELP are the engine's.
 
-use super::meta::help_cmd;
 use super::spec::{Group, access::*, counted_keys, flag::*};
-use super::{CommandSpec, spec::KeySpec};
+use super::{Args, CommandSpec, reply_help, spec::KeySpec};
+use crate::error::Result;
+use crate::keyspace::Ctx;
+use crate::reply::Reply;
 
 /// What a script does with its keys is not known before it runs, so the most is assumed.
 const ANY_USE: &[KeySpec] = &[counted_keys(2, RW | ACCESS | UPDATE)];
@@ -67,7 +69,7 @@ const SCRIPT: &[CommandSpec] = &[
         .arity(-2)
         .flags(NOSCRIPT)
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]),
-    CommandSpec::server("HELP", help_cmd)
+    CommandSpec::new("HELP", help_cmd)
         .summary("Shows this list.")
         .since("5.0.0")
         .group(Group::Scripting)
@@ -94,3 +96,29 @@ const SCRIPT: &[CommandSpec] = &[
         .arity(3)
         .flags(NOSCRIPT),
 ];
+
+/// What a 7.0 server answers, line for line.
+const HELP: &[&str] = &[
+    "SCRIPT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+    "DEBUG (YES|SYNC|NO)",
+    "    Set the debug mode for subsequent scripts executed.",
+    "EXISTS <sha1> [<sha1> ...]",
+    "    Return information about the existence of the scripts in the script cache.",
+    "FLUSH [ASYNC|SYNC]",
+    "    Flush the Lua scripts cache. Very dangerous on replicas.",
+    "    When called without the optional mode argument, the behavior is determined by the",
+    "    lazyfree-lazy-user-flush configuration directive. Valid modes are:",
+    "    * ASYNC: Asynchronously flush the scripts cache.",
+    "    * SYNC: Synchronously flush the scripts cache.",
+    "KILL",
+    "    Kill the currently executing Lua script.",
+    "LOAD <script>",
+    "    Load a script into the scripts cache without executing it.",
+    "HELP",
+    "    Prints this help.",
+];
+
+fn help_cmd(_: &mut Ctx<'_>, _: Args<'_>, out: &mut dyn Reply) -> Result<()> {
+    reply_help(HELP, out);
+    Ok(())
+}

@@ -140,7 +140,8 @@ impl EngineBuilder {
         self
     }
 
-    /// Where `redis.log` goes; nowhere by default. The function must not call the store: the script holds its keys.
+    /// Where `redis.log` goes; nowhere by default. The function must not use the store: the script holds its keys, and the
+    /// call would wait for ever.
     pub fn log(mut self, log: impl Fn(LogLevel, &[u8]) + Send + Sync + 'static) -> EngineBuilder {
         self.log = Some(Box::new(log));
         self

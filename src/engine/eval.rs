@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result, one_line};
 use crate::keyspace::Turn;
 use crate::store::LockMode;
 use crate::value::Value;
-use crate::vm::{Failure, Limits, Place};
+use crate::vm::{Failure, Limits, Place, Raised};
 
 /// Whether a script may write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,11 +101,16 @@ impl Inner {
             engine: self,
             held: None,
             turn: Turn::new(turn.db),
-            lock: if call.mode == Mode::ReadOnly || flags.no_writes { LockMode::Read } else { LockMode::Write },
+            lock: if call.mode == Mode::ReadOnly || flags.no_writes {
+                LockMode::Read
+            } else {
+                LockMode::Write
+            },
             declared: if any_key { None } else { Some(call.keys) },
             control: &state.control,
             tally: &mut state.tally,
             writes: false,
+            waited: false,
         };
         let result = state.vm.run(function, call.keys, call.args, &mut run, limits);
         turn.wrote |= run.turn.wrote;
@@ -126,7 +131,8 @@ fn describe(sha: Sha, failure: Failure) -> Failed {
         Failure::OutOfTime => Failed { error: Error::SCRIPT_TIMED_OUT, counted: false },
         Failure::TooLarge => Failed { error: Error::SCRIPT_REPLY_TOO_LARGE, counted: false },
         Failure::InHandler => Failed { error: Error::error_in_handler(sha.as_str()), counted: false },
-        Failure::Raised { mut line, place, counted } => {
+        Failure::Raised(raised) => {
+            let Raised { mut line, place, counted } = *raised;
             let killed = line == crate::vm::KILLED;
             if let Some(end) = line.iter().position(|&byte| byte == 0) {
                 line.truncate(end);
@@ -134,7 +140,12 @@ fn describe(sha: Sha, failure: Failure) -> Failed {
             if let Some(place) = place {
                 append_place(&mut line, sha, &place);
             }
-            let kind = if killed { ErrorKind::ScriptKilled } else { ErrorKind::ScriptRuntime };
+            let kind = match line.split(|&byte| byte == b' ').next() {
+                _ if killed => ErrorKind::ScriptKilled,
+                Some(b"WRONGTYPE") => ErrorKind::WrongType,
+                Some(b"BUSY") => ErrorKind::Busy,
+                _ => ErrorKind::ScriptRuntime,
+            };
             Failed { error: Error::owned(kind, one_line(line)), counted }
         }
     }
@@ -158,10 +169,9 @@ impl Inner {
     /// Several engines may share a store: each takes back what it said before.
     pub(super) fn publish(&self, scripts: usize, bytes: usize) {
         let figures = &self.store.inner.space.stats.scripts;
-        for (figure, share, now) in [
-            (&figures.cached, &self.published.0, scripts),
-            (&figures.memory, &self.published.1, bytes),
-        ] {
+        for (figure, share, now) in
+            [(&figures.cached, &self.published.0, scripts), (&figures.memory, &self.published.1, bytes)]
+        {
             let before = share.swap(now, Ordering::Relaxed);
             figure.fetch_add(now, Ordering::Relaxed);
             figure.fetch_sub(before, Ordering::Relaxed);

@@ -27,6 +27,8 @@ pub(super) struct Run<'e> {
     pub(super) tally: &'e mut Tally,
     /// Whether a command that writes was called: it need not have changed anything.
     pub(super) writes: bool,
+    /// Whether locks were taken since the time limit was last looked at.
+    pub(super) waited: bool,
 }
 
 impl Run<'_> {
@@ -93,6 +95,7 @@ impl Run<'_> {
             Some(keys) => keys.iter().map(|key| inner.shard_of(key)).collect(),
         };
         self.held = Some(inner.hold(set, self.lock)?);
+        self.waited = true;
         Ok(())
     }
 
@@ -111,9 +114,7 @@ impl Run<'_> {
                 run(&mut Ctx::new(space, access, &mut self.turn), args, out)
             }
             Handler::Server(run) => run(&self.engine.store, args, out),
-            // SCRIPT HELP is all that gets here.
-            Handler::Engine => super::commands::help(out),
-            Handler::Session | Handler::Container => Err(Error::CALL_NOSCRIPT),
+            Handler::Engine | Handler::Session | Handler::Container => Err(Error::CALL_NOSCRIPT),
         }
     }
 }
@@ -152,6 +153,10 @@ impl Host for Run<'_> {
 
     fn has_written(&self) -> bool {
         self.writes
+    }
+
+    fn waited(&mut self) -> bool {
+        std::mem::take(&mut self.waited)
     }
 
     fn overdue(&mut self) {

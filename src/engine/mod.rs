@@ -256,7 +256,8 @@ impl Engine {
     /// ```
     #[must_use]
     pub fn script_exists<S: AsRef<[u8]>>(&self, shas: &[S]) -> Vec<bool> {
-        let exists = |sha: &S| Sha::parse(sha.as_ref()).is_some_and(|sha| self.inner.cache.get(sha).is_some());
+        let exists =
+            |sha: &S| Sha::parse(sha.as_ref()).is_some_and(|sha| self.inner.cache.get(sha).is_some());
         shas.iter().map(exists).collect()
     }
 

@@ -19,7 +19,7 @@ const MOST_FUNCTIONS: usize = 2_000;
 
 #[derive(Default)]
 pub(super) struct Pool {
-    idle: Mutex<Vec<Box<State>>>,
+    idle: Mutex<Vec<State>>,
     /// The kill switches of all states that exist.
     controls: Mutex<Vec<std::sync::Weak<Control>>>,
     /// Counts the flushes: a state from before one is dropped when its script ends.
@@ -69,7 +69,7 @@ impl Pool {
     }
 
     #[cold]
-    fn make(&self, engine: &Inner) -> Result<Box<State>> {
+    fn make(&self, engine: &Inner) -> Result<State> {
         let mut vm = Vm::new(engine.limits.memory)?;
         vm.set_numbers_as_g17(engine.numbers == super::NumberFormat::Digits17);
         let control = vm.control();
@@ -77,7 +77,7 @@ impl Pool {
         controls.retain(|control| control.strong_count() > 0);
         controls.push(Arc::downgrade(&control));
         let generation = self.generation.load(Ordering::Acquire);
-        Ok(Box::new(State { vm, functions: HashMap::default(), control, tally: Tally::new(), generation }))
+        Ok(State { vm, functions: HashMap::default(), control, tally: Tally::new(), generation })
     }
 
     /// Drops the idle states now, and the others when their scripts end.
@@ -100,18 +100,13 @@ impl Pool {
         }
         answer
     }
-
-    /// Bytes that the idle states have allocated in Lua.
-    pub(super) fn idle_memory(&self) -> usize {
-        self.idle.lock().iter().map(|state| state.vm.memory()).sum()
-    }
 }
 
 /// A state that one script has to itself.
 pub(super) struct Taken<'p> {
     pool: &'p Pool,
     /// Filled until the drop.
-    state: Option<Box<State>>,
+    state: Option<State>,
 }
 
 impl Deref for Taken<'_> {
@@ -131,6 +126,7 @@ impl Drop for Taken<'_> {
     fn drop(&mut self) {
         if let Some(state) = self.state.take()
             && state.generation == self.pool.generation.load(Ordering::Acquire)
+            && !state.vm.is_bloated()
         {
             self.pool.idle.lock().push(state);
         }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use super::Engine;
 use super::cache::{Sha, Source};
 use super::eval::{Call, Failed, Mode};
-use super::Engine;
 use crate::blob::Blob;
 use crate::error::Result;
 use crate::value::{FromValue, Value};
@@ -207,4 +207,3 @@ impl ToArg for bool {
         Blob::from(if *self { "1" } else { "0" })
     }
 }
-

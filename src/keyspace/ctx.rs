@@ -333,9 +333,8 @@ impl<'a> Ctx<'a> {
 
     /// Removes a key and gives its entry.
     pub(crate) fn take(&mut self, key: Key<'_>, event: Event) -> Option<Entry> {
-        let done = self.write(key, self.turn.db, event, |db, at| {
-            at.and_then(|at| db.remove(at, key.hash)).ok_or(())
-        });
+        let done = self
+            .write(key, self.turn.db, event, |db, at| at.and_then(|at| db.remove(at, key.hash)).ok_or(()));
         done.ok()
     }
 

@@ -8,7 +8,7 @@ mod space;
 mod stats;
 mod undo;
 
-pub(crate) use ctx::{Access, Ctx, Event, Key, Shards, Turn};
+pub(crate) use ctx::{Access, Ctx, Key, Shards, Turn};
 pub(crate) use entry::{Content, EMBEDDED, Entry, Text};
 pub(crate) use shard::{Db, Shard};
 pub(crate) use space::{Counter, Space};

@@ -39,7 +39,7 @@ impl Shard {
     #[inline]
     pub(crate) fn wants_sweep(&mut self) -> bool {
         self.writes = self.writes.wrapping_add(1);
-        self.writes % WRITES_A_SWEEP == 0 && self.dbs.iter().any(|db| db.expiry.len() > 0)
+        self.writes.is_multiple_of(WRITES_A_SWEEP) && self.dbs.iter().any(|db| db.expiry.len() > 0)
     }
 
     /// Removes a bounded number of keys that ended before `now`.
@@ -182,10 +182,9 @@ impl Db {
     /// Removes the key that ended first, if it ended at or before `now`.
     fn remove_due(&mut self, now: i64) -> bool {
         let Some((deadline, hash)) = self.expiry.first_due(now) else { return false };
-        match self.keys.find(tag(hash), |entry| entry.deadline() == Some(deadline)) {
-            Some(at) => drop(self.keys.remove(at)),
-            // Two keys shared the pair, and the other one went first.
-            None => {}
+        // None is there if two keys shared the pair and the other one went first.
+        if let Some(at) = self.keys.find(tag(hash), |entry| entry.deadline() == Some(deadline)) {
+            self.keys.remove(at);
         }
         self.expiry.remove(deadline, hash);
         true

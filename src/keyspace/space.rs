@@ -28,7 +28,13 @@ pub(crate) struct Space {
 }
 
 impl Space {
-    pub(crate) fn new(clock: Arc<dyn Clock>, databases: usize, shards: usize, max_string: usize, seed: u64) -> Space {
+    pub(crate) fn new(
+        clock: Arc<dyn Clock>,
+        databases: usize,
+        shards: usize,
+        max_string: usize,
+        seed: u64,
+    ) -> Space {
         let stats = Arc::new(Stats::new(clock.now_micros()));
         let hasher = FixedState::with_seed(seed);
         Space {
@@ -38,7 +44,10 @@ impl Space {
             stats,
             hits: Striped::default(),
             misses: Striped::default(),
-            hasher, draws: AtomicU64::new(seed), mask: shards - 1 }
+            hasher,
+            draws: AtomicU64::new(seed),
+            mask: shards - 1,
+        }
     }
 
     /// A generator for one command. A shard's lock may be held for reading by many, so the store's randomness is a

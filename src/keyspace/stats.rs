@@ -115,28 +115,39 @@ impl Stats {
     /// Adds what a script's calls came to.
     pub(crate) fn add(&self, tally: &mut Tally) {
         for id in tally.touched.drain(..) {
-            let figures = std::mem::take(&mut tally.figures[id]);
-            self.commands[id].calls.add(figures.calls);
-            self.commands[id].nanos.add(figures.nanos);
+            let figures = &mut tally.figures[id];
+            let calls = std::mem::take(&mut figures.calls);
+            self.commands[id].calls.add(calls);
+            self.commands[id].nanos.add(figures.average().saturating_mul(calls));
         }
     }
 }
 
-/// One in this many calls of a script is timed, and stands for the others.
+/// One in this many calls of scripts is timed, and the first of each command; the others count with the average.
 const TIMED: u64 = 64;
 
-/// The calls of one script, counted without touching what other threads read.
+/// The calls of one script after the other, counted without touching what other threads read.
 #[derive(Default)]
 pub(crate) struct Tally {
     figures: Vec<Figures>,
+    /// Commands that the present script called.
     touched: Vec<usize>,
     count: u64,
 }
 
 #[derive(Clone, Default)]
 struct Figures {
+    /// Calls by the present script.
     calls: u64,
+    /// Calls that were timed, by any script so far, and what they took.
+    timed: u64,
     nanos: u64,
+}
+
+impl Figures {
+    fn average(&self) -> u64 {
+        self.nanos / self.timed.max(1)
+    }
 }
 
 impl Tally {
@@ -153,10 +164,12 @@ impl Tally {
         }
         figures.calls += 1;
         self.count += 1;
-        self.count % TIMED == 1
+        self.count.is_multiple_of(TIMED) || figures.timed == 0
     }
 
     pub(crate) fn time(&mut self, id: usize, nanos: u64) {
-        self.figures[id].nanos += nanos.saturating_mul(TIMED);
+        let figures = &mut self.figures[id];
+        figures.timed += 1;
+        figures.nanos += nanos;
     }
 }

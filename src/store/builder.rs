@@ -93,13 +93,13 @@ impl StoreBuilder {
     /// Makes the store.
     #[must_use]
     pub fn build(self) -> Store {
-        let shards = self.shards.unwrap_or_else(|| {
-            4 * std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
-        });
+        let shards = self
+            .shards
+            .unwrap_or_else(|| 4 * std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
         let shards = shards.clamp(1, 64).next_power_of_two();
         let mut rng = self.seed.map_or_else(Rng::from_entropy, Rng::seeded);
         let space = Space::new(self.clock, self.databases, shards, self.max_string, rng.next_u64());
-        let store = Store { inner: Arc::new(Inner::new(space, rng)), db: 0 };
+        let store = Store { inner: Arc::new(Inner::new(space)), db: 0 };
         if let Some(interval) = self.purge_every {
             purge_in_background(&store, interval);
         }

@@ -8,11 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use parking_lot::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::error::{Error, Result};
 use crate::keyspace::{Access, Ctx, Shard, Shards, Space, Stats, Turn};
-use crate::rng::Rng;
 
 /// How long a waiting caller sleeps before it looks whether the holder is overdue.
 const PATIENCE: Duration = Duration::from_millis(5);
@@ -27,7 +26,6 @@ pub(crate) struct Inner {
     pub(crate) space: Space,
     /// The same as the space's: figures that are counted here and shown by a command (INFO).
     pub(crate) stats: Arc<Stats>,
-    pub(crate) rng: Mutex<Rng>,
 }
 
 /// A shard and its lock, on cache lines of its own.
@@ -67,10 +65,11 @@ impl ShardSet {
 }
 
 impl Inner {
-    pub(super) fn new(space: Space, rng: Rng) -> Inner {
-        let cell = |_| Cell { lock: RwLock::new(Shard::new(space.databases)), overdue: AtomicBool::new(false) };
+    pub(super) fn new(space: Space) -> Inner {
+        let cell =
+            |_| Cell { lock: RwLock::new(Shard::new(space.databases)), overdue: AtomicBool::new(false) };
         let shards = (0..space.shards()).map(cell).collect();
-        Inner { shards, stats: Arc::clone(&space.stats), space, rng: Mutex::new(rng) }
+        Inner { shards, stats: Arc::clone(&space.stats), space }
     }
 
     pub(crate) fn shard_of(&self, key: &[u8]) -> usize {

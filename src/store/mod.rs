@@ -10,7 +10,6 @@ use crate::keyspace::{Ctx, Key, Turn};
 
 pub use builder::StoreBuilder;
 pub(crate) use lock::{Held, Inner, LockMode, ShardSet};
-pub(crate) use crate::keyspace::Tally;
 
 /// An in-process, Redis-like store.
 ///
@@ -55,7 +54,6 @@ impl Store {
     }
 
     /// An empty store with settings of your own.
-    #[must_use]
     pub fn builder() -> StoreBuilder {
         StoreBuilder::default()
     }
@@ -83,10 +81,11 @@ impl Store {
         Ok(Store { inner: Arc::clone(&self.inner), db: index })
     }
 
-    /// Runs several typed operations as one: nobody sees the store between them, and an `Err` puts every key back
+    /// Runs several commands as one: nobody sees the store between them, and an `Err` puts every key back
     /// as it was.
     ///
-    /// Only the keys named may be touched; [`Transaction`] has the operations.
+    /// Only the keys named may be touched. The store is locked for them meanwhile: `work` must use the [`Transaction`],
+    /// not the store, which would wait for itself.
     ///
     /// # Errors
     ///

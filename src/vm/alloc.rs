@@ -34,7 +34,7 @@ pub(super) struct Memory {
     pub(super) limit: usize,
     /// The allocation after this many more fails, once: tests drive every path into it.
     pub(super) fail_after: Option<u64>,
-    /// Where the running script stood when an allocation was refused.
+    /// Where the running script stood when an allocation was refused the last time.
     pub(super) refused_at: Option<Place>,
     free: [*mut u8; CLASSES],
     slabs: Vec<NonNull<u8>>,
@@ -62,6 +62,11 @@ impl Memory {
             *left -= 1;
         }
         self.used.saturating_add(more) > self.limit
+    }
+
+    /// Bytes of all slabs, whether their blocks are used or not.
+    pub(super) fn slab_bytes(&self) -> usize {
+        self.slabs.len() * SLAB.size()
     }
 
     /// A block of at least `size` bytes, which is not 0; null if there is no memory.
@@ -100,6 +105,10 @@ impl Memory {
     unsafe fn cut_slab(&mut self, class: usize) -> *mut u8 {
         // SAFETY 3: the layout's size is not 0; blocks are cut within the slab, 16 bytes aligned as it is.
         unsafe {
+            // Slabs stay with their class, so that they could come to more than Lua ever used at one time.
+            if self.slab_bytes().saturating_add(SLAB.size()) > self.limit.saturating_mul(2) {
+                return null_mut();
+            }
             let Some(slab) = NonNull::new(alloc(SLAB)) else { return null_mut() };
             self.slabs.push(slab);
             let size = (class + 1) * 16;
@@ -140,10 +149,8 @@ pub(super) unsafe extern "C" fn allocate(
             return null_mut();
         }
         if new > old && memory.refuses(new - old) {
-            if memory.refused_at.is_none() {
-                let place = Place::current((*core).main, 0);
-                (*core).memory.refused_at = place;
-            }
+            let place = Place::current((*core).main, 0);
+            (*core).memory.refused_at = place;
             return null_mut();
         }
         let moved = if block.is_null() || old == 0 {

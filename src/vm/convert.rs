@@ -14,17 +14,8 @@ use crate::value::Value;
 
 /// The fields that make a table more than an array, in the order in which they are looked for: upvalues of
 /// [`convert`].
-pub(super) const FIELDS: [&[u8]; 9] = [
-    b"err",
-    b"ok",
-    b"double",
-    b"big_number",
-    b"verbatim_string",
-    b"map",
-    b"set",
-    b"format",
-    b"string",
-];
+pub(super) const FIELDS: [&[u8]; 9] =
+    [b"err", b"ok", b"double", b"big_number", b"verbatim_string", b"map", b"set", b"format", b"string"];
 const ERR: i32 = 1;
 const OK: i32 = 2;
 const DOUBLE: i32 = 3;
@@ -48,7 +39,9 @@ enum Shape {
     /// The table is on top; this is the index of its element that is being converted.
     Array(i32),
     /// The outer table, the inner one and a key of it are on top; whether the key's own conversion is done.
-    Map { key_done: bool },
+    Map {
+        key_done: bool,
+    },
     Set,
 }
 
@@ -243,7 +236,9 @@ unsafe fn end(lua: *mut ffi::lua_State, core: *mut Core, drop: i32) -> Option<Va
 unsafe fn next_of_array(lua: *mut ffi::lua_State, core: *mut Core) -> Option<Value> {
     // SAFETY 8: reasons L and C; the array is on top.
     unsafe {
-        let Some(Frame { shape: Shape::Array(index), .. }) = (*core).building.0.last_mut() else { return None };
+        let Some(Frame { shape: Shape::Array(index), .. }) = (*core).building.0.last_mut() else {
+            return None;
+        };
         ffi::lua_rawgeti_(lua, -1, *index);
         *index += 1;
         if ffi::lua_isnil(lua, -1) != 0 { end(lua, core, 1) } else { None }

@@ -129,16 +129,11 @@ impl Watch {
         self.overdue = false;
     }
 
-    /// Time that was spent waiting for other scripts does not count.
-    pub(super) fn restart(&mut self) {
-        self.started = None;
-    }
-
     /// Whether this call of a command should look at the clock.
     #[inline]
     pub(super) fn wants_look(&mut self, tokens: usize) -> bool {
         self.calls = self.calls.wrapping_add(1);
-        self.calls % 16 == 0 || tokens > 256
+        self.calls.is_multiple_of(16) || tokens > 256
     }
 }
 
@@ -173,6 +168,10 @@ pub(super) unsafe fn look(core: *mut Core) -> Option<Stop> {
             return None;
         };
         let limit = (*watch).limit?;
+        if host(core).is_some_and(|host| host.waited()) {
+            (*watch).started = Some(now);
+            return None;
+        }
         if now.saturating_sub(started) < limit || (*watch).overdue {
             return None;
         }

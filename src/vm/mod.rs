@@ -39,7 +39,7 @@ mod setup;
 
 pub(crate) use self::core::Place;
 pub(crate) use limit::{Control, KILLED};
-pub(crate) use run::{Failure, Function, Limits, Vm};
+pub(crate) use run::{Failure, Function, Limits, Raised, Vm};
 
 use crate::error::Result;
 use crate::reply::Reply;
@@ -50,6 +50,8 @@ pub(crate) trait Host {
     fn call(&mut self, args: &[&[u8]], out: &mut dyn Reply) -> Result<()>;
     /// Whether the script has called a command that writes.
     fn has_written(&self) -> bool;
+    /// Whether the script waited for other scripts since this was last asked: that time does not count.
+    fn waited(&mut self) -> bool;
     /// The script ran out of time and cannot be stopped because it has written.
     fn overdue(&mut self);
     /// The first look at the time limit: a clock that stands still for the script is read now at the latest.

@@ -79,11 +79,7 @@ unsafe extern "C-unwind" fn undeclared(lua: *mut ffi::lua_State) -> i32 {
             );
         }
         let name = ffi::lua_tolstring(lua, 2, std::ptr::null_mut());
-        ffi::luaL_error(
-            lua,
-            c"Script attempted to access nonexistent global variable '%s'".as_ptr(),
-            name,
-        )
+        ffi::luaL_error(lua, c"Script attempted to access nonexistent global variable '%s'".as_ptr(), name)
     }
 }
 

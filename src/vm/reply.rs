@@ -5,6 +5,7 @@ use std::sync::Arc;
 use mlua::ffi;
 
 use super::core::{Core, push_bytes};
+use super::run::KEPT;
 use crate::error::Error;
 use crate::num;
 use crate::protocol::Protocol;
@@ -92,7 +93,6 @@ impl Tokens {
 
     /// Gives back what one large reply took.
     pub(super) fn shrink(&mut self) {
-        const KEPT: usize = 64 * 1024;
         self.clear(Protocol::Resp2);
         if self.bytes.capacity() > KEPT {
             self.bytes = Vec::new();
@@ -172,7 +172,11 @@ impl Reply for Tokens {
     }
     fn map(&mut self, len: usize) {
         // A RESP2 connection sees a map flat.
-        self.tokens.push(if self.protocol == Protocol::Resp3 { Token::Map(len) } else { Token::Array(len * 2) });
+        self.tokens.push(if self.protocol == Protocol::Resp3 {
+            Token::Map(len)
+        } else {
+            Token::Array(len * 2)
+        });
     }
     fn set(&mut self, len: usize) {
         self.tokens.push(if self.protocol == Protocol::Resp3 { Token::Set(len) } else { Token::Array(len) });

@@ -25,6 +25,9 @@ pub(super) const CONVERT_NAME: &CStr = c"redmoon.convert";
 pub(super) const DESCRIBE_NAME: &CStr = c"redmoon.describe";
 pub(super) const LOAD_NAME: &CStr = c"redmoon.load";
 
+/// Bytes of a buffer that are kept from one script to the next.
+pub(super) const KEPT: usize = 64 * 1024;
+
 /// The chunk name of every script.
 const SCRIPT: &CStr = c"@user_script";
 
@@ -54,16 +57,20 @@ pub(crate) struct Limits {
     pub(crate) reply: usize,
 }
 
+/// An error that a script raised.
+#[derive(Debug)]
+pub(crate) struct Raised {
+    pub(crate) line: Vec<u8>,
+    /// Where it happened, if that is known.
+    pub(crate) place: Option<Place>,
+    /// Whether the statistics have counted the error already.
+    pub(crate) counted: bool,
+}
+
 /// How a script failed.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// It raised an error: the error's line, and where it happened if that is known.
-    Raised {
-        line: Vec<u8>,
-        place: Option<Place>,
-        /// Whether the statistics have counted the error already.
-        counted: bool,
-    },
+    Raised(Box<Raised>),
     /// The handler of its error failed too.
     InHandler,
     /// It ran out of time, and had not written.
@@ -129,7 +136,19 @@ impl Vm {
         unsafe { (*self.core.as_ptr()).memory.limit = bytes };
     }
 
+    /// Whether the state keeps far more memory for small blocks than its scripts use: better make a new one.
+    pub(crate) fn is_bloated(&self) -> bool {
+        const ALWAYS_FINE: usize = 1024 * 1024;
+        // SAFETY 21: reason C.
+        let (used, slabs) = unsafe {
+            let memory = &(*self.core.as_ptr()).memory;
+            (memory.used, memory.slab_bytes())
+        };
+        slabs > ALWAYS_FINE + 4 * used
+    }
+
     /// Bytes that the state has allocated.
+    #[cfg(test)]
     pub(crate) fn memory(&self) -> usize {
         // SAFETY 4: reason C.
         unsafe { (*self.core.as_ptr()).memory.used }
@@ -282,13 +301,13 @@ impl Vm {
                         return Failure::InHandler;
                     }
                     let RawFailure { line, place, counted } = std::mem::take(&mut (*core).failure);
-                    Failure::Raised { line, place, counted }
+                    Failure::Raised(Box::new(Raised { line, place, counted }))
                 }
-                ffi::LUA_ERRMEM => Failure::Raised {
+                ffi::LUA_ERRMEM => Failure::Raised(Box::new(Raised {
                     line: b"ERR not enough memory".to_vec(),
                     place: (*core).memory.refused_at.take(),
                     counted: false,
-                },
+                })),
                 _ => Failure::InHandler,
             }
         }
@@ -304,6 +323,14 @@ impl Vm {
             ffi::lua_settop(lua, BASE_TOP);
             (*core).reply.shrink();
             (*core).building.clear();
+            for buffer in [&mut (*core).numbers, &mut (*core).error, &mut (*core).dump] {
+                if buffer.capacity() > KEPT {
+                    *buffer = Vec::new();
+                }
+            }
+            if (*core).args.capacity() > KEPT / size_of::<&[u8]>() {
+                (*core).args = Vec::new();
+            }
             if (*core).tuned_gc {
                 (*core).tuned_gc = false;
                 ffi::lua_gc(lua, ffi::LUA_GCSETPAUSE, 200);

@@ -31,8 +31,18 @@ const DEEPEST: usize = 200;
 /// Globals that a chunk with the plain environment may name. None of them writes to a table that it is given, hands
 /// one to code that does (as `error` hands its value to the error handler), or leads to other globals.
 pub(super) const HARMLESS: &[&std::ffi::CStr] = &[
-    c"assert", c"ipairs", c"math", c"pcall", c"redis", c"select", c"server", c"string", c"tonumber", c"tostring",
-    c"type", c"unpack",
+    c"assert",
+    c"ipairs",
+    c"math",
+    c"pcall",
+    c"redis",
+    c"select",
+    c"server",
+    c"string",
+    c"tonumber",
+    c"tostring",
+    c"type",
+    c"unpack",
 ];
 
 /// Globals through which any other can be found.

@@ -6,8 +6,8 @@ use mlua::ffi;
 
 use super::core::{Core, push_bytes};
 use super::load::{load, load_text, loadstring};
-use super::scan::HARMLESS;
 use super::protect::{self, BASE, GLOBALS, STRING_META, TABLE, protect};
+use super::scan::HARMLESS;
 use super::{convert, libs, run};
 
 /// Globals of the stock libraries that a script must not reach.
@@ -217,6 +217,8 @@ pub(super) unsafe fn new_state(core: *mut Core) -> *mut ffi::lua_State {
 /// An error outside every protected call, which the layer's rule excludes. Lua would end the process without a
 /// word.
 unsafe extern "C-unwind" fn panic(_: *mut ffi::lua_State) -> i32 {
-    eprintln!("redmoon: a Lua error outside a protected call; this is a mistake in redmoon, please report it");
+    eprintln!(
+        "redmoon: a Lua error outside a protected call; this is a mistake in redmoon, please report it"
+    );
     std::process::abort()
 }

@@ -53,6 +53,10 @@ impl Fake {
 }
 
 impl Host for Fake {
+    fn waited(&mut self) -> bool {
+        false
+    }
+
     fn call(&mut self, args: &[&[u8]], out: &mut dyn Reply) -> Result<()> {
         self.calls += 1;
         self.seen = args.iter().map(|arg| arg.to_vec()).collect();
@@ -208,7 +212,8 @@ fn run(source: &str) -> Result<Value, Failure> {
 /// The line of a raised error, and the line of the script that it names.
 fn raised(result: Result<Value, Failure>) -> (String, i64) {
     match result {
-        Err(Failure::Raised { line, place, .. }) => {
+        Err(Failure::Raised(raised)) => {
+            let Raised { line, place, .. } = *raised;
             (String::from_utf8(line).unwrap(), place.map_or(-1, |place| place.line))
         }
         other => panic!("no raised error but {other:?}"),
@@ -628,7 +633,7 @@ fn an_error_whose_handling_fails_ends_the_script() {
         let result = run_with(&mut vm, &mut host, source, NO_LIMITS);
         let ends = match &result {
             Err(Failure::InHandler) => true,
-            Err(Failure::Raised { line, .. }) => line == b"ERR C stack overflow",
+            Err(Failure::Raised(raised)) => raised.line == b"ERR C stack overflow",
             _ => false,
         };
         assert!(ends, "{source}: {result:?}");
@@ -848,7 +853,7 @@ fn describe(result: &Result<Value, Failure>) -> String {
     let mut text = String::new();
     match result {
         Ok(value) => write!(text, "{value:?}").unwrap(),
-        Err(Failure::Raised { line, .. }) => write!(text, "raised {}", line.escape_ascii()).unwrap(),
+        Err(Failure::Raised(raised)) => write!(text, "raised {}", raised.line.escape_ascii()).unwrap(),
         Err(other) => write!(text, "{other:?}").unwrap(),
     }
     text

@@ -1,1 +1,46 @@
 //! Scripts: limits, kills, parallel runs, the cache, and replies compared with a real server's.
+
+mod cache;
+mod conversion;
+mod kill_at_random;
+mod limits;
+mod parallel;
+mod random_scripts;
+mod script_object;
+
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use redmoon::{Session, resp};
+
+/// What a client of this session would read.
+fn reply_of(session: &mut Session, command: &[impl AsRef<[u8]>]) -> Vec<u8> {
+    let reply = session.execute(command);
+    let mut bytes = Vec::new();
+    resp::encode_result(&reply, session.protocol(), &mut bytes);
+    bytes
+}
+
+/// The name that Redis gives to a script.
+fn sha(source: &str) -> String {
+    sha1_smol::Sha1::from(source).hexdigest()
+}
+
+/// Runs `work` on a thread of its own, and fails if it does not end: then something holds a lock, or runs for ever.
+fn within<T: Send + 'static>(patience: Duration, work: impl FnOnce() -> T + Send + 'static) -> T {
+    let (done, ended) = channel();
+    // Replies may be nested deeply, and a debug build needs much stack for them.
+    let worker = std::thread::Builder::new().stack_size(8 << 20).spawn(move || {
+        let result = work();
+        let _ = done.send(());
+        result
+    });
+    let worker = worker.unwrap();
+    if ended.recv_timeout(patience).is_err() && !worker.is_finished() {
+        panic!("it has not ended after {patience:?}");
+    }
+    match worker.join() {
+        Ok(result) => result,
+        Err(panic) => std::panic::resume_unwind(panic),
+    }
+}

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::commands::spec::{access::*, flag::*, key};
-use crate::commands::{Args, CommandSpec};
+use crate::commands::{Args, CommandSpec, reply_help};
 use crate::error::{Error, Result};
 use crate::keyspace::{Ctx, Entry, Key, Text};
 use crate::reply::Reply;
@@ -73,8 +73,7 @@ const HELP: &[&str] = &[
 ];
 
 fn help_cmd(_: &mut Ctx<'_>, _: Args<'_>, out: &mut dyn Reply) -> Result<()> {
-    out.array(HELP.len());
-    HELP.iter().for_each(|line| out.status(line));
+    reply_help(HELP, out);
     Ok(())
 }
 

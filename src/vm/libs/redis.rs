@@ -213,10 +213,7 @@ unsafe extern "C-unwind" fn set_repl(lua: *mut ffi::lua_State) -> i32 {
         }
         let flags = crate::num::f64_to_i64(ffi::lua_tonumber(lua, 1));
         if flags & !3 != 0 {
-            raise(
-                lua,
-                b"ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.",
-            );
+            raise(lua, b"ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.");
         }
         0
     }
