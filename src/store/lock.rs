@@ -176,7 +176,7 @@ impl Cell {
     #[cold]
     fn wait<G>(&self, try_now: impl Fn() -> Option<G>, try_for: impl Fn() -> Option<G>) -> Result<G> {
         for spins in 0..SPINS {
-            for _ in 0..spins.min(16) {
+            for _ in 0..spins.min(4) {
                 std::hint::spin_loop();
             }
             if let Some(guard) = try_now() {
