@@ -64,6 +64,10 @@ pub(crate) fn parse_u64_prefixless(text: &[u8]) -> Option<u64> {
 
 /// A float argument such as a score: decimal, hexadecimal (`0x1p4`) or an infinity by name, with nothing around it.
 /// Refused are NaN, numbers too large for a double, and numbers so small that a double would hold zero instead.
+#[cfg_attr(
+    not(feature = "resp"),
+    allow(dead_code, reason = "RESP3 doubles are read with it, as scores will be")
+)]
 pub(crate) fn parse_f64(text: &[u8]) -> Option<f64> {
     let (number, in_range) = scan_f64(text)?;
     in_range.then_some(number)

@@ -1,8 +1,8 @@
 //! RESP2 and RESP3, the serialization protocols of Redis, from replies to bytes and back.
 //!
-//! There is no socket in here: a program that wants to serve a store to ordinary Redis clients reads requests with
-//! [`decode_command`], runs them, and sends what [`encode_result`] makes of the outcome. [`encode_command`] and
-//! [`decode`] are the client's half.
+//! There is no socket in here: a program that wants to serve a store to ordinary Redis clients passes its own stream
+//! to [`serve`], or reads requests with [`decode_command`], runs them, and sends what [`encode_result`] makes of the
+//! outcome. [`encode_command`] and [`decode`] are the client's half.
 //!
 //! Nothing in here calls itself, so no reply is nested too deeply to be written, and what a stranger sends cannot
 //! exhaust the stack or, by announcing a length, the memory.
@@ -14,7 +14,10 @@ use crate::error::{Error, Result};
 use crate::num::{format_double_reply, parse_f64, parse_i64};
 use crate::value::Value;
 
+mod serve;
+
 pub use crate::protocol::Protocol;
+pub use serve::serve;
 
 /// How deeply replies may be nested that [`decode`] takes.
 ///
