@@ -41,9 +41,9 @@ pub(crate) struct Entry(NonNull<u8>);
 /// The word of an entry must hold an `Arc` or an `i64`, and a slot of the table must stay at 16 bytes.
 const _: () = assert!(size_of::<Arc<Vec<u8>>>() <= 8 && align_of::<Arc<Vec<u8>>>() <= 8);
 
-// SAFETY 1: an entry owns its block, and what it holds (bytes, integers, `Arc<Vec<u8>>`) is Send and Sync.
+// SAFETY: (1) an entry owns its block, and what it holds (bytes, integers, `Arc<Vec<u8>>`) is Send and Sync.
 unsafe impl Send for Entry {}
-// SAFETY 2: as 1; nothing in an entry changes through a shared reference.
+// SAFETY: (2) as 1; nothing in an entry changes through a shared reference.
 unsafe impl Sync for Entry {}
 
 /// A value on its way into an entry.
@@ -200,11 +200,11 @@ impl Entry {
         assert!(u32::try_from(key.len()).is_ok(), "a key is longer than 4 GiB");
         let shape = content.shape(key.len(), deadline.is_some());
         let layout = shape.layout();
-        // SAFETY 3: the layout's size is at least 24.
+        // SAFETY: (3) the layout's size is at least 24.
         let block = unsafe { alloc(layout) };
         let Some(block) = NonNull::new(block) else { handle_alloc_error(layout) };
         let mut entry = Entry(block);
-        // SAFETY 4: the block has `shape.size()` bytes, and the key ends where the embedded bytes begin, at most
+        // SAFETY: (4) the block has `shape.size()` bytes, and the key ends where the embedded bytes begin, at most
         // `size` bytes from the start. The head and key are written before anything reads them.
         unsafe {
             block.cast::<u32>().write(key.len() as u32);
@@ -218,7 +218,7 @@ impl Entry {
     /// the shape has it.
     fn fill(&mut self, shape: Shape, content: Content<'_>, deadline: Option<i64>) {
         let block = self.0;
-        // SAFETY 5: the offsets are inside the block by the shape, head, word and deadline are aligned to 8 as the
+        // SAFETY: (5) the offsets are inside the block by the shape, head, word and deadline are aligned to 8 as the
         // block is, and the embedded bytes come from outside the block.
         unsafe {
             block.cast::<u32>().add(1).write(shape.meta());
@@ -240,7 +240,7 @@ impl Entry {
 
     #[inline]
     fn head(&self) -> (usize, u32) {
-        // SAFETY 6: every block begins with its head, two u32.
+        // SAFETY: (6) every block begins with its head, two u32.
         unsafe { (self.0.cast::<u32>().read() as usize, self.0.cast::<u32>().add(1).read()) }
     }
 
@@ -263,7 +263,7 @@ impl Entry {
 
     #[inline]
     fn slice(&self, at: usize, len: usize) -> &[u8] {
-        // SAFETY 7: callers pass offsets of the block's own shape, whose bytes `new` and `fill` wrote.
+        // SAFETY: (7) callers pass offsets of the block's own shape, whose bytes `new` and `fill` wrote.
         unsafe { std::slice::from_raw_parts(self.0.as_ptr().add(at), len) }
     }
 
@@ -289,7 +289,7 @@ impl Entry {
     #[inline]
     pub(crate) fn deadline(&self) -> Option<i64> {
         let shape = self.shape();
-        // SAFETY 8: the flag says that the deadline was written.
+        // SAFETY: (8) the flag says that the deadline was written.
         shape.has_deadline.then(|| unsafe { self.0.add(shape.deadline()).cast::<i64>().read() })
     }
 
@@ -298,7 +298,7 @@ impl Entry {
         let shape = self.shape();
         match shape.kind {
             Kind::Embedded => Text::Bytes(self.slice(shape.bytes_at(), shape.embedded)),
-            // SAFETY 9: an integer's word holds it.
+            // SAFETY: (9) an integer's word holds it.
             Kind::Int => Text::Int(unsafe { self.0.add(shape.word()).cast::<i64>().read() }),
             Kind::Shared => Text::Shared(self.arc()),
         }
@@ -327,7 +327,7 @@ impl Entry {
 
     /// The shared buffer, for [`Kind::Shared`] only.
     fn arc(&self) -> &Arc<Vec<u8>> {
-        // SAFETY 10: invariant 3; the word is 8 bytes aligned to 8, as an `Arc` is.
+        // SAFETY: (10) invariant 3; the word is 8 bytes aligned to 8, as an `Arc` is.
         unsafe { self.0.add(8).cast::<Arc<Vec<u8>>>().as_ref() }
     }
 
@@ -337,7 +337,7 @@ impl Entry {
         if self.shape().kind != Kind::Shared {
             return None;
         }
-        // SAFETY 11: as 10, and `&mut self` makes the access exclusive.
+        // SAFETY: (11) as 10, and `&mut self` makes the access exclusive.
         Some(Arc::make_mut(unsafe { self.0.add(8).cast::<Arc<Vec<u8>>>().as_mut() }))
     }
 
@@ -347,7 +347,7 @@ impl Entry {
         if self.shape().kind != Kind::Int {
             return false;
         }
-        // SAFETY 12: an integer's word is 8 aligned bytes of the block.
+        // SAFETY: (12) an integer's word is 8 aligned bytes of the block.
         unsafe { self.0.add(8).cast::<i64>().write(number) };
         true
     }
@@ -368,7 +368,7 @@ impl Entry {
     pub(crate) fn set_deadline(&mut self, deadline: Option<i64>) {
         let shape = self.shape();
         if let (true, Some(deadline)) = (shape.has_deadline, deadline) {
-            // SAFETY 13: the flag says that the block has room for a deadline.
+            // SAFETY: (13) the flag says that the block has room for a deadline.
             unsafe { self.0.add(shape.deadline()).cast::<i64>().write(deadline) };
         } else if shape.has_deadline != deadline.is_some() {
             *self = self.with(self.key(), deadline);
@@ -396,7 +396,7 @@ impl Entry {
 
     fn drop_content(&mut self, shape: Shape) {
         if shape.kind == Kind::Shared {
-            // SAFETY 14: invariant 3; the caller overwrites the word or frees the block right after.
+            // SAFETY: (14) invariant 3; the caller overwrites the word or frees the block right after.
             unsafe { self.0.add(8).cast::<Arc<Vec<u8>>>().drop_in_place() };
         }
     }
@@ -412,7 +412,7 @@ impl Drop for Entry {
     fn drop(&mut self) {
         let shape = self.shape();
         self.drop_content(shape);
-        // SAFETY 15: invariant 1; the layout is the one of the allocation because `set` keeps the size.
+        // SAFETY: (15) invariant 1; the layout is the one of the allocation because `set` keeps the size.
         unsafe { dealloc(self.0.as_ptr(), shape.layout()) };
     }
 }

@@ -72,7 +72,7 @@ impl Memory {
     /// A block of at least `size` bytes, which is not 0; null if there is no memory.
     #[inline]
     unsafe fn take(&mut self, size: usize) -> *mut u8 {
-        // SAFETY 1: `malloc` takes any size; a block in a free list is free and at least 16 bytes (invariant 2).
+        // SAFETY: (1) `malloc` takes any size; a block in a free list is free and at least 16 bytes (invariant 2).
         unsafe {
             if size > SMALL {
                 return malloc(size).cast();
@@ -89,7 +89,7 @@ impl Memory {
 
     #[inline]
     unsafe fn give_back(&mut self, block: *mut u8, size: usize) {
-        // SAFETY 2: invariant 1: the block came from `take` with this size.
+        // SAFETY: (2) invariant 1: the block came from `take` with this size.
         unsafe {
             if size > SMALL {
                 return free(block.cast());
@@ -103,7 +103,7 @@ impl Memory {
     /// Cuts a new slab into blocks of a class and takes the first.
     #[cold]
     unsafe fn cut_slab(&mut self, class: usize) -> *mut u8 {
-        // SAFETY 3: the layout's size is not 0; blocks are cut within the slab, 16 bytes aligned as it is.
+        // SAFETY: (3) the layout's size is not 0; blocks are cut within the slab, 16 bytes aligned as it is.
         unsafe {
             // Slabs stay with their class, so that they could come to more than Lua ever used at one time.
             if self.slab_bytes().saturating_add(SLAB.size()) > self.limit.saturating_mul(2) {
@@ -123,7 +123,7 @@ impl Memory {
 impl Drop for Memory {
     fn drop(&mut self) {
         for slab in self.slabs.drain(..) {
-            // SAFETY 4: invariant 3; each slab was allocated with this layout.
+            // SAFETY: (4) invariant 3; each slab was allocated with this layout.
             unsafe { dealloc(slab.as_ptr(), SLAB) };
         }
     }
@@ -137,7 +137,7 @@ pub(super) unsafe extern "C" fn allocate(
     new: usize,
 ) -> *mut c_void {
     let core = user.cast::<Core>();
-    // SAFETY 5: Lua passes the user data that the state was made with (reason C), and blocks that came from here with
+    // SAFETY: (5) Lua passes the user data that the state was made with (reason C), and blocks that came from here with
     // their sizes. The reference to `memory` is the only one to that field: no Lua function runs while it lives.
     unsafe {
         let memory = &mut (*core).memory;

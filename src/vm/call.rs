@@ -9,12 +9,12 @@ use crate::error::Error;
 use crate::num;
 
 pub(super) unsafe extern "C-unwind" fn redis_call(lua: *mut ffi::lua_State) -> i32 {
-    // SAFETY 1: reason L.
+    // SAFETY: (1) reason L.
     unsafe { call(lua, true) }
 }
 
 pub(super) unsafe extern "C-unwind" fn redis_pcall(lua: *mut ffi::lua_State) -> i32 {
-    // SAFETY 2: reason L.
+    // SAFETY: (2) reason L.
     unsafe { call(lua, false) }
 }
 
@@ -27,7 +27,7 @@ enum Outcome {
 
 #[inline]
 unsafe fn call(lua: *mut ffi::lua_State, raise: bool) -> i32 {
-    // SAFETY 3: reasons L and C. Step 1 reads strings that stay in this function's stack frame, where nothing
+    // SAFETY: (3) reasons L and C. Step 1 reads strings that stay in this function's stack frame, where nothing
     // moves or frees them until it returns. Step 2 is `run`. In step 3 this frame holds numbers and pointers only.
     unsafe {
         let core = core(lua);
@@ -63,7 +63,7 @@ const LONGEST_NUMBER: usize = 400;
 /// Notes the arguments of a call in the core.
 #[inline]
 pub(super) unsafe fn read_args(lua: *mut ffi::lua_State, core: *mut Core) -> Result<(), &'static str> {
-    // SAFETY 4: reasons L and C; `numbers` has its room before anything points into it, so it does not move.
+    // SAFETY: (4) reasons L and C; `numbers` has its room before anything points into it, so it does not move.
     unsafe {
         let count = ffi::lua_gettop(lua);
         if count == 0 {
@@ -100,7 +100,7 @@ pub(super) unsafe fn read_args(lua: *mut ffi::lua_State, core: *mut Core) -> Res
 /// Step 2: runs the command in the host. Calls no Lua function.
 #[inline]
 unsafe fn run(core: *mut Core) -> Outcome {
-    // SAFETY 7: reason C; the closure's references are to different fields of the core.
+    // SAFETY: (7) reason C; the closure's references are to different fields of the core.
     let done = caught(|| unsafe {
         let reply = &mut (*core).reply;
         if (*core).watch.wants_look(reply.len()) && limit::look(core).is_some() {
@@ -115,14 +115,14 @@ unsafe fn run(core: *mut Core) -> Outcome {
     });
     match done {
         Some(outcome) => outcome,
-        // SAFETY 8: reason C.
+        // SAFETY: (8) reason C.
         None => unsafe { fail(core, &Error::INTERNAL) },
     }
 }
 
 #[cold]
 unsafe fn fail(core: *mut Core, error: &Error) -> Outcome {
-    // SAFETY 9: reason C.
+    // SAFETY: (9) reason C.
     unsafe {
         let line = &mut (*core).error;
         line.clear();

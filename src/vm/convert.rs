@@ -57,7 +57,7 @@ impl Building {
 
 /// The value at the top of the stack if it is no table, which needs no protection: nothing here allocates in Lua.
 pub(super) unsafe fn scalar(lua: *mut ffi::lua_State, core: *mut Core) -> Option<Value> {
-    // SAFETY 1: reasons L and C of the layer's head.
+    // SAFETY: (1) reasons L and C of the layer's head.
     unsafe {
         Some(match ffi::lua_type(lua, -1) {
             ffi::LUA_TSTRING => {
@@ -88,7 +88,7 @@ pub(super) unsafe fn scalar(lua: *mut ffi::lua_State, core: *mut Core) -> Option
 
 /// Takes from the room that the reply has left.
 unsafe fn spend(core: *mut Core, bytes: usize) {
-    // SAFETY 2: reason C.
+    // SAFETY: (2) reason C.
     unsafe {
         match (*core).reply_room.checked_sub(bytes) {
             Some(left) => (*core).reply_room = left,
@@ -99,7 +99,7 @@ unsafe fn spend(core: *mut Core, bytes: usize) {
 
 /// Converts its argument, a table, into the core's `result`. Called in protected mode: it may run out of memory.
 pub(super) unsafe extern "C-unwind" fn convert(lua: *mut ffi::lua_State) -> i32 {
-    // SAFETY 3: reasons L and C. `Value`s and `Frame`s are moved into the core before any Lua function that may
+    // SAFETY: (3) reasons L and C. `Value`s and `Frame`s are moved into the core before any Lua function that may
     // jump is called; those are `lua_checkstack` and `lua_next` here.
     unsafe {
         let core = core(lua);
@@ -132,7 +132,7 @@ pub(super) unsafe extern "C-unwind" fn convert(lua: *mut ffi::lua_State) -> i32 
 /// Begins with the table on top. A table that stands for one value answers it and stays on top; of any other, the
 /// first part is pushed, or the whole is finished if there is none.
 unsafe fn open(lua: *mut ffi::lua_State, core: *mut Core) -> Option<Value> {
-    // SAFETY 4: as 3; raw reads with strings that exist do not allocate.
+    // SAFETY: (4) as 3; raw reads with strings that exist do not allocate.
     unsafe {
         spend(core, SMALL);
         if field(lua, ERR, ffi::LUA_TSTRING) {
@@ -180,12 +180,12 @@ unsafe fn open(lua: *mut ffi::lua_State, core: *mut Core) -> Option<Value> {
         if field(lua, MAP, ffi::LUA_TTABLE) {
             begin(core, Shape::Map { key_done: false });
             ffi::lua_pushnil(lua);
-            return next_of_map(lua, core);
+            return next_of_keyed(lua, core);
         }
         if field(lua, SET, ffi::LUA_TTABLE) {
             begin(core, Shape::Set);
             ffi::lua_pushnil(lua);
-            return next_of_set(lua, core);
+            return next_of_keyed(lua, core);
         }
         begin(core, Shape::Array(1));
         next_of_array(lua, core)
@@ -194,7 +194,7 @@ unsafe fn open(lua: *mut ffi::lua_State, core: *mut Core) -> Option<Value> {
 
 /// Pushes a field of the table on top if it has that type.
 unsafe fn field(lua: *mut ffi::lua_State, name: i32, is: i32) -> bool {
-    // SAFETY 5: reason L; the name is an upvalue of `convert`.
+    // SAFETY: (5) reason L; the name is an upvalue of `convert`.
     unsafe {
         ffi::lua_pushvalue(lua, ffi::lua_upvalueindex(name));
         ffi::lua_rawget_(lua, -2);
@@ -207,13 +207,13 @@ unsafe fn field(lua: *mut ffi::lua_State, name: i32, is: i32) -> bool {
 }
 
 unsafe fn begin(core: *mut Core, shape: Shape) {
-    // SAFETY 6: reason C.
+    // SAFETY: (6) reason C.
     unsafe { (*core).building.0.push(Frame { shape, items: Vec::new() }) };
 }
 
 /// Ends the innermost frame; its table, made up to one stack place, stays on top for `convert` to drop.
 unsafe fn end(lua: *mut ffi::lua_State, core: *mut Core, drop: i32) -> Option<Value> {
-    // SAFETY 7: reasons L and C.
+    // SAFETY: (7) reasons L and C.
     unsafe {
         ffi::lua_settop(lua, -drop - 1);
         let frame = (*core).building.0.pop()?;
@@ -234,7 +234,7 @@ unsafe fn end(lua: *mut ffi::lua_State, core: *mut Core, drop: i32) -> Option<Va
 
 /// Pushes the array's next element, or ends it at the first nil.
 unsafe fn next_of_array(lua: *mut ffi::lua_State, core: *mut Core) -> Option<Value> {
-    // SAFETY 8: reasons L and C; the array is on top.
+    // SAFETY: (8) reasons L and C; the array is on top.
     unsafe {
         let Some(Frame { shape: Shape::Array(index), .. }) = (*core).building.0.last_mut() else {
             return None;
@@ -245,27 +245,15 @@ unsafe fn next_of_array(lua: *mut ffi::lua_State, core: *mut Core) -> Option<Val
     }
 }
 
-/// Goes on from the key on top: pushes a copy of the map's next key, under which the key and its value wait.
-unsafe fn next_of_map(lua: *mut ffi::lua_State, core: *mut Core) -> Option<Value> {
-    // SAFETY 9: reasons L and C; the inner table is under the key. The key came from `lua_next`, so it is in the
+/// Goes on from the key on top of a map or a set: pushes a copy of the next key, under which the key itself waits.
+unsafe fn next_of_keyed(lua: *mut ffi::lua_State, core: *mut Core) -> Option<Value> {
+    // SAFETY: (9) reasons L and C; the inner table is under the key. The key came from `lua_next`, so it is in the
     // table, and `lua_next` cannot fail.
     unsafe {
         if ffi::lua_next(lua, -2) == 0 {
             return end(lua, core, 1);
         }
-        // The value is looked up again when its turn comes, so that a level takes no more stack than in Redis.
-        ffi::lua_settop(lua, -2);
-        ffi::lua_pushvalue(lua, -1);
-        None
-    }
-}
-
-unsafe fn next_of_set(lua: *mut ffi::lua_State, core: *mut Core) -> Option<Value> {
-    // SAFETY 10: as 9.
-    unsafe {
-        if ffi::lua_next(lua, -2) == 0 {
-            return end(lua, core, 1);
-        }
+        // A map's value is looked up again when its turn comes, so that a level takes no more stack than in Redis.
         ffi::lua_settop(lua, -2);
         ffi::lua_pushvalue(lua, -1);
         None
@@ -276,7 +264,7 @@ unsafe fn next_of_set(lua: *mut ffi::lua_State, core: *mut Core) -> Option<Value
 /// next; true if the value was the whole result.
 unsafe fn place(lua: *mut ffi::lua_State, core: *mut Core, value: Value) -> bool {
     let mut value = value;
-    // SAFETY 11: as 3: the value is in the core before Lua is called.
+    // SAFETY: (11) as 3: the value is in the core before Lua is called.
     unsafe {
         loop {
             let Some(frame) = (*core).building.0.last_mut() else {
@@ -286,7 +274,7 @@ unsafe fn place(lua: *mut ffi::lua_State, core: *mut Core, value: Value) -> bool
             frame.items.push(value);
             let ended = match &mut frame.shape {
                 Shape::Array(_) => next_of_array(lua, core),
-                Shape::Set => next_of_set(lua, core),
+                Shape::Set => next_of_keyed(lua, core),
                 Shape::Map { key_done } if !*key_done => {
                     *key_done = true;
                     ffi::lua_pushvalue(lua, -1);
@@ -295,7 +283,7 @@ unsafe fn place(lua: *mut ffi::lua_State, core: *mut Core, value: Value) -> bool
                 }
                 Shape::Map { key_done } => {
                     *key_done = false;
-                    next_of_map(lua, core)
+                    next_of_keyed(lua, core)
                 }
             };
             match ended {

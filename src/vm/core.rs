@@ -110,7 +110,7 @@ impl Place {
         if lua.is_null() {
             return None;
         }
-        // SAFETY 1: reason L; an all-zero `lua_Debug` is what the API fills in, and `Sl` fills in `source`, a C
+        // SAFETY: (1) reason L; an all-zero `lua_Debug` is what the API fills in, and `Sl` fills in `source`, a C
         // string that lives as long as the function.
         unsafe {
             let mut frame: ffi::lua_Debug = std::mem::zeroed();
@@ -133,7 +133,7 @@ impl Place {
 #[inline]
 pub(super) unsafe fn core(lua: *mut ffi::lua_State) -> *mut Core {
     let mut user: *mut c_void = std::ptr::null_mut();
-    // SAFETY 2: every state here was made with its `Core` as the allocator's user data.
+    // SAFETY: (2) every state here was made with its `Core` as the allocator's user data.
     unsafe { ffi::lua_getallocf(lua, &mut user) };
     user.cast()
 }
@@ -141,7 +141,7 @@ pub(super) unsafe fn core(lua: *mut ffi::lua_State) -> *mut Core {
 /// The host of the running script. A C function that a script can reach runs only while there is one.
 #[inline]
 pub(super) unsafe fn host<'h>(core: *mut Core) -> Option<&'h mut dyn Host> {
-    // SAFETY 3: reason C; `Vm::run` lends the host for the length of the script and is its only user meanwhile,
+    // SAFETY: (3) reason C; `Vm::run` lends the host for the length of the script and is its only user meanwhile,
     // and C functions do not nest around a call of the host.
     unsafe { (*core).host.map(|mut host| host.as_mut()) }
 }
@@ -170,7 +170,7 @@ fn bury(panic: Box<dyn Any + Send>) {
 /// Pushes bytes as a string.
 #[inline]
 pub(super) unsafe fn push_bytes(lua: *mut ffi::lua_State, bytes: &[u8]) {
-    // SAFETY 4: reason L; Lua copies the bytes.
+    // SAFETY: (4) reason L; Lua copies the bytes.
     unsafe { ffi::lua_pushlstring_(lua, bytes.as_ptr().cast::<c_char>(), bytes.len()) };
 }
 
@@ -178,7 +178,7 @@ pub(super) unsafe fn push_bytes(lua: *mut ffi::lua_State, bytes: &[u8]) {
 #[inline]
 pub(super) unsafe fn bytes_at<'l>(lua: *mut ffi::lua_State, index: i32) -> &'l [u8] {
     let mut len = 0;
-    // SAFETY 5: reason L; the pointer is valid for `len` bytes as long as the string is reachable.
+    // SAFETY: (5) reason L; the pointer is valid for `len` bytes as long as the string is reachable.
     unsafe {
         let first = ffi::lua_tolstring(lua, index, &mut len);
         if first.is_null() { &[] } else { std::slice::from_raw_parts(first.cast::<u8>(), len) }

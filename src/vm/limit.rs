@@ -139,7 +139,7 @@ impl Watch {
 
 /// Installs the hook on the main thread of a state.
 pub(super) unsafe fn install(lua: *mut ffi::lua_State, core: *mut Core) {
-    // SAFETY 1: reasons L and C.
+    // SAFETY: (1) reasons L and C.
     unsafe {
         (*core).watch.interval = FEW;
         ffi::lua_sethook(lua, Some(hook), ffi::LUA_MASKCOUNT, FEW);
@@ -148,7 +148,7 @@ pub(super) unsafe fn install(lua: *mut ffi::lua_State, core: *mut Core) {
 
 /// Looks whether the script must stop. Raises nothing.
 pub(super) unsafe fn look(core: *mut Core) -> Option<Stop> {
-    // SAFETY 2: reason C.
+    // SAFETY: (2) reason C.
     unsafe {
         let watch = &raw mut (*core).watch;
         if (*watch).stop.is_some() {
@@ -194,13 +194,13 @@ pub(super) unsafe fn look(core: *mut Core) -> Option<Stop> {
 /// Lets the hook fire at the next instruction, for a reason that was found outside it: raised from there, the error
 /// names the script's own line and not one of the error handler, which the hook would enter first.
 pub(super) unsafe fn arm(lua: *mut ffi::lua_State) {
-    // SAFETY 5: reason L.
+    // SAFETY: (5) reason L.
     unsafe { ffi::lua_sethook(lua, Some(hook), ffi::LUA_MASKCOUNT, 1) };
 }
 
 /// Raises the error that ends the script, and sees to it that it cannot go on.
 unsafe fn raise(lua: *mut ffi::lua_State, stop: Stop) -> ! {
-    // SAFETY 3: reason L; nothing in this frame needs dropping.
+    // SAFETY: (3) reason L; nothing in this frame needs dropping.
     unsafe {
         match stop {
             Stop::TimeLimit => {
@@ -223,7 +223,7 @@ unsafe fn raise(lua: *mut ffi::lua_State, stop: Stop) -> ! {
 /// Raises if the script must stop: for C functions that take long, or that another C function may call again and
 /// again, so that no instruction runs between.
 pub(super) unsafe fn check(lua: *mut ffi::lua_State) {
-    // SAFETY 6: as 4.
+    // SAFETY: (6) as 4.
     unsafe {
         let core = core(lua);
         if let Some(Some(stop)) = caught(|| look(core)) {
@@ -240,13 +240,13 @@ pub(super) unsafe fn check(lua: *mut ffi::lua_State) {
 
 /// Whether the script is being stopped.
 pub(super) unsafe fn is_stopping(lua: *mut ffi::lua_State) -> bool {
-    // SAFETY 7: reason C.
+    // SAFETY: (7) reason C.
     unsafe { (*core(lua)).watch.stop.is_some() }
 }
 
 /// Called by Lua every `interval` instructions.
 unsafe extern "C-unwind" fn hook(lua: *mut ffi::lua_State, _: *mut ffi::lua_Debug) {
-    // SAFETY 4: reasons L and C; `look` calls no Lua function, a panic in it (a program's own clock may have one)
+    // SAFETY: (4) reasons L and C; `look` calls no Lua function, a panic in it (a program's own clock may have one)
     // stops here, and `raise` finds nothing to drop in this frame.
     unsafe {
         let core = core(lua);

@@ -14,7 +14,7 @@ const BYTECODE: u8 = 0x1b;
 /// Compiles `source` as a chunk of this name and pushes the function, or the message. May raise when memory runs
 /// out. Answers Lua's status.
 pub(super) unsafe fn load_text(lua: *mut ffi::lua_State, source: &[u8], name: &CStr) -> i32 {
-    // SAFETY 1: reason L; Lua copies the source as it reads.
+    // SAFETY: (1) reason L; Lua copies the source as it reads.
     unsafe {
         if source.first() == Some(&BYTECODE) {
             return refuse_bytecode(lua, name);
@@ -26,7 +26,7 @@ pub(super) unsafe fn load_text(lua: *mut ffi::lua_State, source: &[u8], name: &C
 /// The message that a compiler without bytecode has for its first byte: another control byte in its place gives it,
 /// all but the number.
 unsafe fn refuse_bytecode(lua: *mut ffi::lua_State, name: &CStr) -> i32 {
-    // SAFETY 2: reason L; the message is text that Lua made, on the stack while it is read.
+    // SAFETY: (2) reason L; the message is text that Lua made, on the stack while it is read.
     unsafe {
         let status = ffi::luaL_loadbuffer(lua, c"\x01".as_ptr(), 1, name.as_ptr());
         let message = bytes_at(lua, -1);
@@ -42,7 +42,7 @@ unsafe fn refuse_bytecode(lua: *mut ffi::lua_State, name: &CStr) -> i32 {
 
 /// `loadstring(text [, name])`.
 pub(super) unsafe extern "C-unwind" fn loadstring(lua: *mut ffi::lua_State) -> i32 {
-    // SAFETY 3: reason L; text and name are strings in this frame.
+    // SAFETY: (3) reason L; text and name are strings in this frame.
     unsafe {
         let mut len = 0;
         let first = ffi::luaL_checklstring(lua, 1, &mut len);
@@ -55,7 +55,7 @@ pub(super) unsafe extern "C-unwind" fn loadstring(lua: *mut ffi::lua_State) -> i
 
 /// `load(reader [, name])`.
 pub(super) unsafe extern "C-unwind" fn load(lua: *mut ffi::lua_State) -> i32 {
-    // SAFETY 4: reason L; `Pieces` is plain data, and Lua uses it only until `lua_load` returns.
+    // SAFETY: (4) reason L; `Pieces` is plain data, and Lua uses it only until `lua_load` returns.
     unsafe {
         let name = ffi::luaL_optlstring(lua, 2, c"=(load)".as_ptr(), std::ptr::null_mut());
         ffi::luaL_checktype(lua, 1, ffi::LUA_TFUNCTION);
@@ -87,7 +87,7 @@ unsafe extern "C-unwind" fn next_piece(
     data: *mut c_void,
     size: *mut usize,
 ) -> *const c_char {
-    // SAFETY 5: reason L; `data` is the `Pieces` of the running `load`. The reader sees the stack frame of `load`,
+    // SAFETY: (5) reason L; `data` is the `Pieces` of the running `load`. The reader sees the stack frame of `load`,
     // whose third place keeps the piece.
     unsafe {
         let pieces = data.cast::<Pieces>();
@@ -122,7 +122,7 @@ unsafe fn answer(lua: *mut ffi::lua_State, status: i32) -> i32 {
     if status == 0 {
         return 1;
     }
-    // SAFETY 6: reason L.
+    // SAFETY: (6) reason L.
     unsafe {
         ffi::lua_pushnil(lua);
         ffi::lua_insert(lua, -2);

@@ -15,7 +15,7 @@ const READ_ONLY: &std::ffi::CStr = c"Attempt to modify a readonly table";
 
 /// Replaces the table on top of the stack by a proxy of it.
 pub(super) unsafe fn protect(lua: *mut ffi::lua_State) {
-    // SAFETY 1: reasons L and C.
+    // SAFETY: (1) reasons L and C.
     unsafe {
         let core = core(lua);
         ffi::lua_createtable(lua, 0, 0);
@@ -42,7 +42,7 @@ pub(super) unsafe fn protect(lua: *mut ffi::lua_State) {
 /// The registry reference of the table behind a proxy, if the value at the index is one.
 #[inline]
 unsafe fn behind(lua: *mut ffi::lua_State, index: i32) -> Option<i32> {
-    // SAFETY 2: reasons L and C.
+    // SAFETY: (2) reasons L and C.
     unsafe {
         let core: *mut Core = core(lua);
         let table: *const c_void = ffi::lua_topointer(lua, index);
@@ -52,13 +52,13 @@ unsafe fn behind(lua: *mut ffi::lua_State, index: i32) -> Option<i32> {
 }
 
 unsafe extern "C-unwind" fn refuse_write(lua: *mut ffi::lua_State) -> i32 {
-    // SAFETY 3: reason L; adds the position of the function that wrote.
+    // SAFETY: (3) reason L; adds the position of the function that wrote.
     unsafe { ffi::luaL_error(lua, READ_ONLY.as_ptr()) }
 }
 
 /// Raises the refusal as a C function of Redis's Lua does: without a position.
 unsafe fn refuse(lua: *mut ffi::lua_State) -> ! {
-    // SAFETY 4: reason L.
+    // SAFETY: (4) reason L.
     unsafe {
         ffi::lua_pushstring_(lua, READ_ONLY.as_ptr());
         ffi::lua_error(lua)
@@ -67,7 +67,7 @@ unsafe fn refuse(lua: *mut ffi::lua_State) -> ! {
 
 /// The `__index` of the table of globals: what was not found is an error.
 unsafe extern "C-unwind" fn undeclared(lua: *mut ffi::lua_State) -> i32 {
-    // SAFETY 5: reason L; every jump finds plain data only.
+    // SAFETY: (5) reason L; every jump finds plain data only.
     unsafe {
         if ffi::lua_gettop(lua) != 2 {
             ffi::luaL_error(lua, c"Wrong number of arguments to luaProtectedTableError".as_ptr());
@@ -85,7 +85,7 @@ unsafe extern "C-unwind" fn undeclared(lua: *mut ffi::lua_State) -> i32 {
 
 /// Gives the table of globals on top of the stack its guard, and keeps the metatable that scripts see of `_G`.
 pub(super) unsafe fn guard_globals(lua: *mut ffi::lua_State) {
-    // SAFETY 6: reason L.
+    // SAFETY: (6) reason L.
     unsafe {
         ffi::lua_createtable(lua, 0, 1);
         ffi::lua_pushcclosure(lua, undeclared, 0);
@@ -119,7 +119,7 @@ pub(super) const TABLE: &[(&std::ffi::CStr, ffi::lua_CFunction)] =
 /// The stock function that a wrapper stands for, its first upvalue, called in the wrapper's own frame: errors name
 /// the wrapper's caller and its arguments as if the stock function had been called.
 pub(super) unsafe fn stock(lua: *mut ffi::lua_State) -> i32 {
-    // SAFETY 7: reason L; set-up made the first upvalue a C function.
+    // SAFETY: (7) reason L; set-up made the first upvalue a C function.
     unsafe {
         match ffi::lua_tocfunction(lua, ffi::lua_upvalueindex(1)) {
             Some(function) => function(lua),
@@ -129,7 +129,7 @@ pub(super) unsafe fn stock(lua: *mut ffi::lua_State) -> i32 {
 }
 
 unsafe extern "C-unwind" fn getmetatable(lua: *mut ffi::lua_State) -> i32 {
-    // SAFETY 8: reason L.
+    // SAFETY: (8) reason L.
     unsafe {
         ffi::luaL_checkany(lua, 1);
         if ffi::lua_type(lua, 1) == ffi::LUA_TSTRING {
@@ -150,7 +150,7 @@ unsafe extern "C-unwind" fn getmetatable(lua: *mut ffi::lua_State) -> i32 {
 }
 
 unsafe extern "C-unwind" fn setmetatable(lua: *mut ffi::lua_State) -> i32 {
-    // SAFETY 9: reason L.
+    // SAFETY: (9) reason L.
     unsafe {
         if behind(lua, 1).is_some() && matches!(ffi::lua_type(lua, 2), ffi::LUA_TNIL | ffi::LUA_TTABLE) {
             refuse(lua);
@@ -160,7 +160,7 @@ unsafe extern "C-unwind" fn setmetatable(lua: *mut ffi::lua_State) -> i32 {
 }
 
 unsafe extern "C-unwind" fn rawget(lua: *mut ffi::lua_State) -> i32 {
-    // SAFETY 10: reason L.
+    // SAFETY: (10) reason L.
     unsafe {
         if let Some(real) = behind(lua, 1) {
             ffi::luaL_checkany(lua, 2);
@@ -175,7 +175,7 @@ unsafe extern "C-unwind" fn rawget(lua: *mut ffi::lua_State) -> i32 {
 }
 
 unsafe extern "C-unwind" fn rawset(lua: *mut ffi::lua_State) -> i32 {
-    // SAFETY 11: reason L.
+    // SAFETY: (11) reason L.
     unsafe {
         if behind(lua, 1).is_some() {
             ffi::luaL_checkany(lua, 2);
@@ -187,7 +187,7 @@ unsafe extern "C-unwind" fn rawset(lua: *mut ffi::lua_State) -> i32 {
 }
 
 pub(super) unsafe extern "C-unwind" fn next(lua: *mut ffi::lua_State) -> i32 {
-    // SAFETY 12: reason L; `lua_next` is given a table.
+    // SAFETY: (12) reason L; `lua_next` is given a table.
     unsafe {
         ffi::luaL_checktype(lua, 1, ffi::LUA_TTABLE);
         ffi::lua_settop(lua, 2);
@@ -209,7 +209,7 @@ pub(super) unsafe extern "C-unwind" fn next(lua: *mut ffi::lua_State) -> i32 {
 
 /// The upvalue is the `next` that loops get.
 unsafe extern "C-unwind" fn pairs(lua: *mut ffi::lua_State) -> i32 {
-    // SAFETY 13: reason L.
+    // SAFETY: (13) reason L.
     unsafe {
         ffi::luaL_checktype(lua, 1, ffi::LUA_TTABLE);
         ffi::lua_pushvalue(lua, ffi::lua_upvalueindex(1));
@@ -220,7 +220,7 @@ unsafe extern "C-unwind" fn pairs(lua: *mut ffi::lua_State) -> i32 {
 }
 
 unsafe extern "C-unwind" fn insert(lua: *mut ffi::lua_State) -> i32 {
-    // SAFETY 15: reason L. A wrong number of arguments and a position that is no number are the stock function's
+    // SAFETY: (15) reason L. A wrong number of arguments and a position that is no number are the stock function's
     // errors.
     unsafe {
         let count = ffi::lua_gettop(lua);
@@ -235,7 +235,7 @@ unsafe extern "C-unwind" fn insert(lua: *mut ffi::lua_State) -> i32 {
 }
 
 unsafe extern "C-unwind" fn foreach(lua: *mut ffi::lua_State) -> i32 {
-    // SAFETY 16: reason L; the stock function only reads.
+    // SAFETY: (16) reason L; the stock function only reads.
     unsafe {
         if let Some(real) = behind(lua, 1) {
             ffi::lua_rawgeti_(lua, ffi::LUA_REGISTRYINDEX, real);

@@ -189,7 +189,7 @@ pub(super) const TEXT_OK: i32 = 2;
 
 /// Pushes the noted reply as one value. Step 3 of the bridge's rule: it may jump at any allocation.
 pub(super) unsafe fn push(lua: *mut ffi::lua_State, core: *mut Core) {
-    // SAFETY 1: reasons L and C; the tokens are not changed while they are pushed, and `open` is only touched here.
+    // SAFETY: (1) reasons L and C; the tokens are not changed while they are pushed, and `open` is only touched here.
     unsafe {
         let tokens = &raw mut (*core).reply;
         let protocol = (*tokens).protocol;
@@ -290,7 +290,7 @@ pub(super) unsafe fn push(lua: *mut ffi::lua_State, core: *mut Core) {
 
 /// Puts the value on top into the aggregate under it, and that one into its own when it is complete.
 unsafe fn settle(lua: *mut ffi::lua_State, tokens: *mut Tokens) {
-    // SAFETY 2: reasons L and C; `open` has an entry for each unfinished aggregate on the stack.
+    // SAFETY: (2) reasons L and C; `open` has an entry for each unfinished aggregate on the stack.
     unsafe {
         loop {
             let Some(open) = (*tokens).open.last_mut() else { return };
@@ -335,13 +335,13 @@ unsafe fn finish(lua: *mut ffi::lua_State, open: Open) {
         Shape::Map => c"map",
         Shape::Set => c"set",
     };
-    // SAFETY 3: reason L; the outer table stands under the inner one.
+    // SAFETY: (3) reason L; the outer table stands under the inner one.
     unsafe { ffi::lua_setfield(lua, -2, name.as_ptr()) };
 }
 
 /// Pushes an error as the table that scripts see. `from_command` marks one that the statistics have counted.
 pub(super) unsafe fn push_error(lua: *mut ffi::lua_State, line: &[u8], from_command: bool) {
-    // SAFETY 4: reason L.
+    // SAFETY: (4) reason L.
     unsafe {
         ffi::lua_createtable(lua, 0, 2);
         push_bytes(lua, line);

@@ -37,7 +37,7 @@ pub(crate) struct Vm {
     core: NonNull<Core>,
 }
 
-// SAFETY 1: a state has no ties to a thread, and all that the core points to is owned or lent for one `run`.
+// SAFETY: (1) a state has no ties to a thread, and all that the core points to is owned or lent for one `run`.
 unsafe impl Send for Vm {}
 
 /// A compiled script in one state.
@@ -110,7 +110,7 @@ impl Vm {
             tuned_gc: false,
         });
         let core = NonNull::from(Box::leak(core));
-        // SAFETY 2: reasons L and C of the layer's head; set-up runs in protected mode, and the names under which it
+        // SAFETY: (2) reasons L and C of the layer's head; set-up runs in protected mode, and the names under which it
         // left its functions are interned strings by then, so that reading them does not allocate.
         unsafe {
             let Some(lua) = NonNull::new(setup::new_state(core.as_ptr())) else {
@@ -132,14 +132,14 @@ impl Vm {
     }
 
     pub(crate) fn set_memory_limit(&mut self, bytes: usize) {
-        // SAFETY 3: reason C.
+        // SAFETY: (3) reason C.
         unsafe { (*self.core.as_ptr()).memory.limit = bytes };
     }
 
     /// Whether the state keeps far more memory for small blocks than its scripts use: better make a new one.
     pub(crate) fn is_bloated(&self) -> bool {
         const ALWAYS_FINE: usize = 1024 * 1024;
-        // SAFETY 21: reason C.
+        // SAFETY: (21) reason C.
         let (used, slabs) = unsafe {
             let memory = &(*self.core.as_ptr()).memory;
             (memory.used, memory.slab_bytes())
@@ -150,26 +150,26 @@ impl Vm {
     /// Bytes that the state has allocated.
     #[cfg(test)]
     pub(crate) fn memory(&self) -> usize {
-        // SAFETY 4: reason C.
+        // SAFETY: (4) reason C.
         unsafe { (*self.core.as_ptr()).memory.used }
     }
 
     /// Lets the allocation after `count` more fail, once; for tests.
     #[cfg(test)]
     pub(crate) fn fail_allocation_after(&mut self, count: Option<u64>) {
-        // SAFETY 5: reason C.
+        // SAFETY: (5) reason C.
         unsafe { (*self.core.as_ptr()).memory.fail_after = count };
     }
 
     /// Numbers become arguments of commands by Redis 7.0's rule (`%.17g`) or by the one of 7.4.
     pub(crate) fn set_numbers_as_g17(&mut self, as_g17: bool) {
-        // SAFETY 6: reason C.
+        // SAFETY: (6) reason C.
         unsafe { (*self.core.as_ptr()).numbers_as_g17 = as_g17 };
     }
 
     /// The switch by which another thread kills the running script.
     pub(crate) fn control(&self) -> Arc<Control> {
-        // SAFETY 7: reason C.
+        // SAFETY: (7) reason C.
         unsafe { Arc::clone(&(*self.core.as_ptr()).watch.control) }
     }
 
@@ -181,7 +181,7 @@ impl Vm {
     pub(crate) fn compile(&mut self, source: &[u8]) -> Result<Function, Vec<u8>> {
         let lua = self.lua.as_ptr();
         let request: (*const u8, usize) = (source.as_ptr(), source.len());
-        // SAFETY 8: reason L; the request and the source outlive the call, light user data and values that are on
+        // SAFETY: (8) reason L; the request and the source outlive the call, light user data and values that are on
         // the stack already need no memory, and the stack has room for them (`LUA_MINSTACK`).
         unsafe {
             ffi::lua_pushvalue(lua, LOAD);
@@ -213,7 +213,7 @@ impl Vm {
     ) -> Result<Value, Failure> {
         let lua = self.lua.as_ptr();
         let core = self.core.as_ptr();
-        // SAFETY 9: reasons L and C. The host and the inputs are lent: `Lent` takes them back before this function
+        // SAFETY: (9) reasons L and C. The host and the inputs are lent: `Lent` takes them back before this function
         // returns or unwinds, so their lifetimes are only shortened. Values that are on the stack or in the registry
         // already are pushed without allocating; all else happens in protected calls.
         unsafe {
@@ -255,7 +255,7 @@ impl Vm {
     unsafe fn conclude(&mut self, status: i32) -> Result<Value, Failure> {
         let lua = self.lua.as_ptr();
         let core = self.core.as_ptr();
-        // SAFETY 10: reasons L and C. Reading an error may run metamethods, so it is watched as the script was; then
+        // SAFETY: (10) reasons L and C. Reading an error may run metamethods, so it is watched as the script was; then
         // the hook is off, so that conversion cannot be stopped.
         unsafe {
             let failure = match status {
@@ -290,7 +290,7 @@ impl Vm {
     unsafe fn failure(&mut self, status: i32) -> Failure {
         let lua = self.lua.as_ptr();
         let core = self.core.as_ptr();
-        // SAFETY 11: reasons L and C.
+        // SAFETY: (11) reasons L and C.
         unsafe {
             match status {
                 ffi::LUA_ERRRUN => {
@@ -317,7 +317,7 @@ impl Vm {
     unsafe fn tidy(&mut self) {
         let lua = self.lua.as_ptr();
         let core = self.core.as_ptr();
-        // SAFETY 12: reasons L and C; a collection may shrink Lua's string table, which allocates, so it is
+        // SAFETY: (12) reasons L and C; a collection may shrink Lua's string table, which allocates, so it is
         // protected. The other settings of the collector do not allocate.
         unsafe {
             ffi::lua_settop(lua, BASE_TOP);
@@ -349,7 +349,7 @@ impl Vm {
     /// Forgets a compiled script.
     pub(crate) fn forget(&mut self, function: Function) {
         let lua = self.lua.as_ptr();
-        // SAFETY 13: reason L; the list of free places begins in a place of the registry that may not exist yet, so
+        // SAFETY: (13) reason L; the list of free places begins in a place of the registry that may not exist yet, so
         // this is protected. If memory for that is refused, the place is lost.
         unsafe {
             ffi::lua_cpcall(lua, unref, function.reference as usize as *mut c_void);
@@ -360,7 +360,7 @@ impl Vm {
 
 impl Drop for Vm {
     fn drop(&mut self) {
-        // SAFETY 14: reason C; the state goes first, as its allocator uses the core.
+        // SAFETY: (14) reason C; the state goes first, as its allocator uses the core.
         unsafe {
             ffi::lua_close(self.lua.as_ptr());
             debug_assert_eq!((*self.core.as_ptr()).memory.used, 0, "Lua gave every block back");
@@ -376,7 +376,7 @@ struct Lent {
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        // SAFETY 15: reason C.
+        // SAFETY: (15) reason C.
         unsafe {
             (*self.core).host = None;
             (*self.core).inputs = Inputs::default();
@@ -393,7 +393,7 @@ fn lend(slices: &[&[u8]]) -> Slices {
 /// Sets KEYS and ARGV where the script looks for them. Its upvalues are the table of globals, the two names, and the
 /// plain environment.
 pub(super) unsafe extern "C-unwind" fn prepare(lua: *mut ffi::lua_State) -> i32 {
-    // SAFETY 16: reasons L and C; the inputs are lent for the length of `run`, which calls this.
+    // SAFETY: (16) reasons L and C; the inputs are lent for the length of `run`, which calls this.
     unsafe {
         let inputs = (*core(lua)).inputs;
         let environment = ffi::lua_upvalueindex(if inputs.is_plain { 4 } else { 1 });
@@ -414,7 +414,7 @@ pub(super) unsafe extern "C-unwind" fn prepare(lua: *mut ffi::lua_State) -> i32 
 /// Compiles the source that its argument points to; answers the function's reference, or the message. Its
 /// upvalues are the table of globals and the plain environment.
 pub(super) unsafe extern "C-unwind" fn compile(lua: *mut ffi::lua_State) -> i32 {
-    // SAFETY 17: reason L; `Vm::compile` passes a pointer to a pointer and a length that outlive the call.
+    // SAFETY: (17) reason L; `Vm::compile` passes a pointer to a pointer and a length that outlive the call.
     unsafe {
         let request = ffi::lua_touserdata(lua, 1).cast::<(*const u8, usize)>();
         let source = std::slice::from_raw_parts((*request).0, (*request).1);
@@ -448,7 +448,7 @@ unsafe extern "C-unwind" fn write_dump(
     len: usize,
     buffer: *mut c_void,
 ) -> i32 {
-    // SAFETY 20: `compile` passes the core's buffer; Lua passes bytes of its own.
+    // SAFETY: (20) `compile` passes the core's buffer; Lua passes bytes of its own.
     unsafe {
         let bytes = std::slice::from_raw_parts(bytes.cast::<u8>(), len);
         (*buffer.cast::<Vec<u8>>()).extend_from_slice(bytes);
@@ -458,7 +458,7 @@ unsafe extern "C-unwind" fn write_dump(
 
 /// Reads an error table into the core's `failure`. Fields are read through metatables, so this may raise.
 pub(super) unsafe extern "C-unwind" fn describe(lua: *mut ffi::lua_State) -> i32 {
-    // SAFETY 18: reasons L and C; what is read goes into the core's buffers at once, and no value that needs
+    // SAFETY: (18) reasons L and C; what is read goes into the core's buffers at once, and no value that needs
     // dropping is in this frame when Lua is called again.
     unsafe {
         let failure = &raw mut (*core(lua)).failure;
@@ -489,13 +489,13 @@ pub(super) unsafe extern "C-unwind" fn describe(lua: *mut ffi::lua_State) -> i32
 }
 
 unsafe extern "C-unwind" fn unref(lua: *mut ffi::lua_State) -> i32 {
-    // SAFETY 22: reason L; `Vm::forget` passes the number as the pointer.
+    // SAFETY: (22) reason L; `Vm::forget` passes the number as the pointer.
     unsafe { ffi::luaL_unref(lua, ffi::LUA_REGISTRYINDEX, ffi::lua_touserdata(lua, 1) as usize as i32) };
     0
 }
 
 unsafe extern "C-unwind" fn collect(lua: *mut ffi::lua_State) -> i32 {
-    // SAFETY 19: reason L.
+    // SAFETY: (19) reason L.
     unsafe { ffi::lua_gc(lua, ffi::LUA_GCCOLLECT, 0) };
     0
 }

@@ -57,7 +57,7 @@ pub(super) const BASE_TOP: i32 = 5;
 /// Builds the state's libraries, and keeps the five functions above in the registry under their names. Run in
 /// protected mode.
 pub(super) unsafe extern "C-unwind" fn open(lua: *mut ffi::lua_State) -> i32 {
-    // SAFETY 1: reason L; all is plain data, so that running out of memory may jump out anywhere.
+    // SAFETY: (1) reason L; all is plain data, so that running out of memory may jump out anywhere.
     unsafe {
         for (name, library) in [
             (c"", ffi::luaopen_base as ffi::lua_CFunction),
@@ -174,7 +174,7 @@ pub(super) unsafe extern "C-unwind" fn open(lua: *mut ffi::lua_State) -> i32 {
 /// Replaces a function of the table at an index by a closure that has as its upvalue what it builds on: the stock
 /// function in most cases.
 unsafe fn wrap(lua: *mut ffi::lua_State, table: i32, name: &CStr, function: ffi::lua_CFunction) {
-    // SAFETY 2: reason L.
+    // SAFETY: (2) reason L.
     unsafe {
         if name == c"pairs" {
             // Not the global `next`: in Lua 5.1 these are two functions, and a script can compare them.
@@ -191,7 +191,7 @@ unsafe fn wrap(lua: *mut ffi::lua_State, table: i32, name: &CStr, function: ffi:
 
 /// Puts functions of a library in the place of the stock ones.
 unsafe fn install(lua: *mut ffi::lua_State, library: &CStr, functions: &[(&CStr, ffi::lua_CFunction)]) {
-    // SAFETY 3: reason L; the table of globals is at the bottom of the stack.
+    // SAFETY: (3) reason L; the table of globals is at the bottom of the stack.
     unsafe {
         ffi::lua_getfield_(lua, 1, library.as_ptr());
         let table = ffi::lua_gettop(lua);
@@ -204,7 +204,7 @@ unsafe fn install(lua: *mut ffi::lua_State, library: &CStr, functions: &[(&CStr,
 
 /// Makes a state over a core, with nothing in it.
 pub(super) unsafe fn new_state(core: *mut Core) -> *mut ffi::lua_State {
-    // SAFETY 4: reason C; the allocator takes its user data for a `Core`.
+    // SAFETY: (4) reason C; the allocator takes its user data for a `Core`.
     unsafe {
         let lua = ffi::lua_newstate(super::alloc::allocate, core.cast::<c_void>());
         if !lua.is_null() {

@@ -13,7 +13,7 @@ pub(in crate::vm) const FUNCTIONS: &[(&std::ffi::CStr, ffi::lua_CFunction)] =
 /// The stock function, with a note that the collector's settings may need to be put back. A collection may take
 /// long.
 unsafe extern "C-unwind" fn collectgarbage(lua: *mut ffi::lua_State) -> i32 {
-    // SAFETY 1: reasons L and C of the layer's head.
+    // SAFETY: (1) reasons L and C of the layer's head.
     unsafe {
         limit::check(lua);
         (*core(lua)).tuned_gc = true;
@@ -23,7 +23,7 @@ unsafe extern "C-unwind" fn collectgarbage(lua: *mut ffi::lua_State) -> i32 {
 
 /// Redis's `pcall`: an error table with a field `err` is answered as that field's text.
 unsafe extern "C-unwind" fn pcall(lua: *mut ffi::lua_State) -> i32 {
-    // SAFETY 2: reason L.
+    // SAFETY: (2) reason L.
     unsafe {
         let count = ffi::lua_gettop(lua);
         if count == 0 {
@@ -52,7 +52,7 @@ unsafe extern "C-unwind" fn pcall(lua: *mut ffi::lua_State) -> i32 {
 
 /// What a protected call answers whose results leave no room on the stack.
 unsafe fn too_many_results(lua: *mut ffi::lua_State) -> i32 {
-    // SAFETY 6: reason L.
+    // SAFETY: (6) reason L.
     unsafe {
         ffi::lua_settop(lua, 0);
         ffi::lua_pushboolean(lua, 0);
@@ -64,7 +64,7 @@ unsafe fn too_many_results(lua: *mut ffi::lua_State) -> i32 {
 /// The stock function counts the range's elements in a C `int`, which overflows for ranges as long as the type, and
 /// then writes past the end of its stack.
 unsafe extern "C-unwind" fn unpack(lua: *mut ffi::lua_State) -> i32 {
-    // SAFETY 3: reason L; `lua_checkstack` made the room for what is pushed.
+    // SAFETY: (3) reason L; `lua_checkstack` made the room for what is pushed.
     unsafe {
         ffi::luaL_checktype(lua, 1, ffi::LUA_TTABLE);
         let first = ffi::luaL_optinteger(lua, 2, 1) as i32;
@@ -92,7 +92,7 @@ unsafe extern "C-unwind" fn unpack(lua: *mut ffi::lua_State) -> i32 {
 /// is raised by the hook, Lua calls no hook while it handles an error of the hook, and so nothing could stop the
 /// handler.
 unsafe extern "C-unwind" fn xpcall(lua: *mut ffi::lua_State) -> i32 {
-    // SAFETY 4: reason L.
+    // SAFETY: (4) reason L.
     unsafe {
         ffi::luaL_checkany(lua, 2);
         ffi::lua_settop(lua, 2);
@@ -118,7 +118,7 @@ unsafe extern "C-unwind" fn xpcall(lua: *mut ffi::lua_State) -> i32 {
 
 /// Calls the script's handler, its upvalue, for any other error.
 unsafe extern "C-unwind" fn handle(lua: *mut ffi::lua_State) -> i32 {
-    // SAFETY 5: reasons L and C.
+    // SAFETY: (5) reasons L and C.
     unsafe {
         ffi::lua_settop(lua, 1);
         if !limit::is_stopping(lua) {

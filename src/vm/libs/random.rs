@@ -11,7 +11,7 @@ pub(in crate::vm) const FUNCTIONS: &[(&std::ffi::CStr, ffi::lua_CFunction)] =
 const MODULUS: i32 = i32::MAX;
 
 unsafe extern "C-unwind" fn random(lua: *mut ffi::lua_State) -> i32 {
-    // SAFETY 1: reasons L and C of the layer's head; the host is asked inside `caught`, and what may raise
+    // SAFETY: (1) reasons L and C of the layer's head; the host is asked inside `caught`, and what may raise
     // afterwards finds numbers only. Arguments become C integers by truncation, as in C.
     unsafe {
         let core = core(lua);
@@ -44,7 +44,7 @@ unsafe extern "C-unwind" fn random(lua: *mut ffi::lua_State) -> i32 {
 }
 
 unsafe extern "C-unwind" fn randomseed(lua: *mut ffi::lua_State) -> i32 {
-    // SAFETY 2: as 1.
+    // SAFETY: (2) as 1.
     unsafe {
         let seed = ffi::luaL_checknumber(lua, 1);
         // A C compiler's conversion to 64 bits and then to 32: modulo 2^32.

@@ -42,7 +42,7 @@ const NUMBERS: &[(&CStr, f64)] = &[
 
 /// Pushes the table.
 pub(in crate::vm) unsafe fn open(lua: *mut ffi::lua_State) {
-    // SAFETY 1: reason L of the layer's head.
+    // SAFETY: (1) reason L of the layer's head.
     unsafe {
         ffi::lua_createtable(lua, 0, (FUNCTIONS.len() + NUMBERS.len() + 1) as i32);
         for (name, function) in FUNCTIONS {
@@ -63,7 +63,7 @@ pub(in crate::vm) unsafe fn open(lua: *mut ffi::lua_State) {
 
 /// Raises a text as an error table, as Redis raises its own: without a position.
 unsafe fn raise(lua: *mut ffi::lua_State, line: &[u8]) -> ! {
-    // SAFETY 2: reason L; `line` is static.
+    // SAFETY: (2) reason L; `line` is static.
     unsafe {
         push_error(lua, line, false);
         ffi::lua_error(lua)
@@ -72,19 +72,19 @@ unsafe fn raise(lua: *mut ffi::lua_State, line: &[u8]) -> ! {
 
 /// `{err='ERR wrong number or type of arguments'}`, which is answered and not raised.
 unsafe fn bad_reply_argument(lua: *mut ffi::lua_State) -> i32 {
-    // SAFETY 3: reason L.
+    // SAFETY: (3) reason L.
     unsafe { push_error(lua, b"ERR wrong number or type of arguments", false) };
     1
 }
 
 unsafe fn is_one_string(lua: *mut ffi::lua_State) -> bool {
-    // SAFETY 4: reason L.
+    // SAFETY: (4) reason L.
     unsafe { ffi::lua_gettop(lua) == 1 && ffi::lua_type(lua, 1) == ffi::LUA_TSTRING }
 }
 
 /// `redis.error_reply(text)`: the text gets the code `ERR` if it has no second word.
 unsafe extern "C-unwind" fn error_reply(lua: *mut ffi::lua_State) -> i32 {
-    // SAFETY 5: reason L; the slices point into the argument, which stays in this frame.
+    // SAFETY: (5) reason L; the slices point into the argument, which stays in this frame.
     unsafe {
         if !is_one_string(lua) {
             return bad_reply_argument(lua);
@@ -109,7 +109,7 @@ unsafe extern "C-unwind" fn error_reply(lua: *mut ffi::lua_State) -> i32 {
 
 /// `redis.status_reply(text)`.
 unsafe extern "C-unwind" fn status_reply(lua: *mut ffi::lua_State) -> i32 {
-    // SAFETY 6: reason L.
+    // SAFETY: (6) reason L.
     unsafe {
         if !is_one_string(lua) {
             return bad_reply_argument(lua);
@@ -123,7 +123,7 @@ unsafe extern "C-unwind" fn status_reply(lua: *mut ffi::lua_State) -> i32 {
 
 /// `redis.sha1hex(x)`: what is no string or number counts as the empty string.
 unsafe extern "C-unwind" fn sha1hex(lua: *mut ffi::lua_State) -> i32 {
-    // SAFETY 7: reason L; the digest is 40 plain bytes when it is pushed.
+    // SAFETY: (7) reason L; the digest is 40 plain bytes when it is pushed.
     unsafe {
         if ffi::lua_gettop(lua) != 1 {
             raise(lua, b"ERR wrong number of arguments");
@@ -146,7 +146,7 @@ fn hex(digest: &[u8; 20]) -> [u8; 40] {
 
 /// `redis.log(level, ...)`.
 unsafe extern "C-unwind" fn log(lua: *mut ffi::lua_State) -> i32 {
-    // SAFETY 8: reasons L and C; the message is put together in the core's buffer, and the host is called inside
+    // SAFETY: (8) reasons L and C; the message is put together in the core's buffer, and the host is called inside
     // `caught`.
     unsafe {
         let count = ffi::lua_gettop(lua);
@@ -190,7 +190,7 @@ unsafe extern "C-unwind" fn log(lua: *mut ffi::lua_State) -> i32 {
 
 /// `redis.setresp(2 or 3)`.
 unsafe extern "C-unwind" fn setresp(lua: *mut ffi::lua_State) -> i32 {
-    // SAFETY 9: reasons L and C.
+    // SAFETY: (9) reasons L and C.
     unsafe {
         if ffi::lua_gettop(lua) != 1 {
             raise(lua, b"ERR redis.setresp() requires one argument.");
@@ -206,7 +206,7 @@ unsafe extern "C-unwind" fn setresp(lua: *mut ffi::lua_State) -> i32 {
 
 /// `redis.set_repl(flags)`: checked; there is nothing yet that the flags would steer.
 unsafe extern "C-unwind" fn set_repl(lua: *mut ffi::lua_State) -> i32 {
-    // SAFETY 10: reason L.
+    // SAFETY: (10) reason L.
     unsafe {
         if ffi::lua_gettop(lua) != 1 {
             raise(lua, b"ERR redis.set_repl() requires two arguments.");
@@ -220,14 +220,14 @@ unsafe extern "C-unwind" fn set_repl(lua: *mut ffi::lua_State) -> i32 {
 }
 
 unsafe extern "C-unwind" fn replicate_commands(lua: *mut ffi::lua_State) -> i32 {
-    // SAFETY 11: reason L.
+    // SAFETY: (11) reason L.
     unsafe { ffi::lua_pushboolean(lua, 1) };
     1
 }
 
 /// `redis.breakpoint()`: false, as there is no debugger attached.
 unsafe extern "C-unwind" fn breakpoint(lua: *mut ffi::lua_State) -> i32 {
-    // SAFETY 12: reason L.
+    // SAFETY: (12) reason L.
     unsafe { ffi::lua_pushboolean(lua, 0) };
     1
 }
@@ -238,7 +238,7 @@ unsafe extern "C-unwind" fn debug(_: *mut ffi::lua_State) -> i32 {
 
 /// `redis.acl_check_cmd(command, ...)`: there are no users to be refused anything.
 unsafe extern "C-unwind" fn acl_check_cmd(lua: *mut ffi::lua_State) -> i32 {
-    // SAFETY 13: reasons L and C; the host is called inside `caught`.
+    // SAFETY: (13) reasons L and C; the host is called inside `caught`.
     unsafe {
         let core = core(lua);
         if let Err(line) = read_args(lua, core) {
