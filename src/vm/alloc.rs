@@ -18,8 +18,9 @@ use std::ptr::{NonNull, null_mut};
 
 use super::core::{Core, Place};
 
-/// The largest small block, in bytes.
-const SMALL: usize = 256;
+/// The largest small block, in bytes. Built with `--cfg plain_malloc` there are none, so that tools which watch `malloc`
+/// see every block.
+const SMALL: usize = if cfg!(plain_malloc) { 0 } else { 256 };
 const CLASSES: usize = SMALL / 16;
 /// Blocks are cut from slabs of this size.
 const SLAB: Layout = match Layout::from_size_align(16 * 1024, 16) {

@@ -114,10 +114,11 @@ pub(super) unsafe extern "C-unwind" fn convert(lua: *mut ffi::lua_State) -> i32 
                 (*core).building.0.clear();
                 return 0;
             }
-            let done = match scalar(lua, core) {
-                Some(value) => Some(value),
-                None if ffi::lua_checkstack(lua, 4) == 0 => Some(Value::Error(Error::LUA_STACK_LIMIT)),
-                None => open(lua, core),
+            let done = if ffi::lua_checkstack(lua, 4) == 0 {
+                spend(core, SMALL);
+                Some(Value::Error(Error::LUA_STACK_LIMIT))
+            } else {
+                scalar(lua, core).or_else(|| open(lua, core))
             };
             if let Some(value) = done {
                 ffi::lua_settop(lua, -2);
@@ -180,12 +181,12 @@ unsafe fn open(lua: *mut ffi::lua_State, core: *mut Core) -> Option<Value> {
         if field(lua, MAP, ffi::LUA_TTABLE) {
             begin(core, Shape::Map { key_done: false });
             ffi::lua_pushnil(lua);
-            return next_of_keyed(lua, core);
+            return next_of_keyed(lua, core, true);
         }
         if field(lua, SET, ffi::LUA_TTABLE) {
             begin(core, Shape::Set);
             ffi::lua_pushnil(lua);
-            return next_of_keyed(lua, core);
+            return next_of_keyed(lua, core, false);
         }
         begin(core, Shape::Array(1));
         next_of_array(lua, core)
@@ -245,17 +246,21 @@ unsafe fn next_of_array(lua: *mut ffi::lua_State, core: *mut Core) -> Option<Val
     }
 }
 
-/// Goes on from the key on top of a map or a set: pushes a copy of the next key, under which the key itself waits.
-unsafe fn next_of_keyed(lua: *mut ffi::lua_State, core: *mut Core) -> Option<Value> {
+/// Goes on from the key on top of a map or a set: pushes a copy of the next key, under which the key itself waits, and
+/// for a map its value between the two, as in Redis.
+unsafe fn next_of_keyed(lua: *mut ffi::lua_State, core: *mut Core, is_map: bool) -> Option<Value> {
     // SAFETY: (9) reasons L and C; the inner table is under the key. The key came from `lua_next`, so it is in the
     // table, and `lua_next` cannot fail.
     unsafe {
         if ffi::lua_next(lua, -2) == 0 {
             return end(lua, core, 1);
         }
-        // A map's value is looked up again when its turn comes, so that a level takes no more stack than in Redis.
-        ffi::lua_settop(lua, -2);
-        ffi::lua_pushvalue(lua, -1);
+        if is_map {
+            ffi::lua_pushvalue(lua, -2);
+        } else {
+            ffi::lua_settop(lua, -2);
+            ffi::lua_pushvalue(lua, -1);
+        }
         None
     }
 }
@@ -274,16 +279,15 @@ unsafe fn place(lua: *mut ffi::lua_State, core: *mut Core, value: Value) -> bool
             frame.items.push(value);
             let ended = match &mut frame.shape {
                 Shape::Array(_) => next_of_array(lua, core),
-                Shape::Set => next_of_keyed(lua, core),
+                Shape::Set => next_of_keyed(lua, core, false),
+                // Its value is on top already.
                 Shape::Map { key_done } if !*key_done => {
                     *key_done = true;
-                    ffi::lua_pushvalue(lua, -1);
-                    ffi::lua_rawget_(lua, -3);
                     None
                 }
                 Shape::Map { key_done } => {
                     *key_done = false;
-                    next_of_keyed(lua, core)
+                    next_of_keyed(lua, core, true)
                 }
             };
             match ended {

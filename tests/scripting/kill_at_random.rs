@@ -12,14 +12,14 @@ use crate::support::{Rng, number_from_env};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What a script does; `N` stands for some hundreds of rounds. All of them get the keys `a` and `b`.
+/// What a script does; `ROUNDS` stands for their number. All of them get the keys `a` and `b`.
 const BODIES: &[&str] = &[
     "redis.call('INCR',KEYS[1]) redis.call('INCR',KEYS[2]) return 1",
-    "for i=1,N do redis.call('GET',KEYS[1]) end redis.call('INCR',KEYS[1]) redis.call('INCR',KEYS[2]) return 1",
-    "redis.call('INCR',KEYS[1]) for i=1,N do redis.call('GET',KEYS[2]) end redis.call('INCR',KEYS[2]) return 1",
-    "for i=1,N do local x=i..'' end redis.call('INCR',KEYS[1]) for i=1,N*20 do end redis.call('INCR',KEYS[2]) return 1",
-    "pcall(function() for i=1,N*10 do redis.call('GET',KEYS[1]) end end)\nredis.call('INCR',KEYS[1]) redis.call('INCR',KEYS[2])\nreturn 1",
-    "coroutine.wrap(function() for i=1,N do redis.call('GET',KEYS[2]) end redis.call('INCR',KEYS[1]) end)() redis.call('INCR',KEYS[2]) return 1",
+    "for i=1,ROUNDS do redis.call('GET',KEYS[1]) end redis.call('INCR',KEYS[1]) redis.call('INCR',KEYS[2]) return 1",
+    "redis.call('INCR',KEYS[1]) for i=1,ROUNDS do redis.call('GET',KEYS[2]) end redis.call('INCR',KEYS[2]) return 1",
+    "for i=1,ROUNDS do local x=i..'' end redis.call('INCR',KEYS[1]) for i=1,ROUNDS*20 do end redis.call('INCR',KEYS[2]) return 1",
+    "pcall(function() for i=1,ROUNDS*10 do redis.call('GET',KEYS[1]) end end)\nredis.call('INCR',KEYS[1]) redis.call('INCR',KEYS[2])\nreturn 1",
+    "coroutine.wrap(function() for i=1,ROUNDS do redis.call('GET',KEYS[2]) end redis.call('INCR',KEYS[1]) end)() redis.call('INCR',KEYS[2]) return 1",
     "while true do end",
     "while true do redis.call('GET',KEYS[1]) end",
     "while true do pcall(redis.call,'GET',KEYS[2]) end",
@@ -30,7 +30,7 @@ const BODIES: &[&str] = &[
 ];
 
 fn script(rng: &mut Rng) -> String {
-    let body = rng.pick(BODIES).replace('N', &(1 + rng.below(3000)).to_string());
+    let body = rng.pick(BODIES).replace("ROUNDS", &(1 + rng.below(3000)).to_string());
     let flags = ["", "", "#!lua flags=deny-undeclared-keys\n"];
     format!("{}{body}", rng.pick(&flags))
 }

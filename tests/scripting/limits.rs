@@ -54,7 +54,7 @@ const ENDLESS: &[&str] = &[
     "('x'):gsub('x',function() while true do end end)",
     "table.foreach({1},function() while true do end end)",
     "while true do redis.sha1hex('x') end",
-    "return ('a'):rep(40):find(('a?'):rep(40)..('a'):rep(40))",
+    // Not here: a pattern that backtracks for ever inside one call of a library function; Redis cannot end it either.
     "while true do for w in ('a b c'):gmatch('%a') do end end",
     "while true do local t={unpack({1,2,3})} end",
 ];
@@ -238,7 +238,7 @@ fn an_endless_script_that_only_reads_can_be_killed() {
             let error = result.expect_err(script);
             let text = error.to_string();
             if script.starts_with("error(") {
-                // Ended within the error handler, which reads the field.
+                // Ended within the error handler, which reads the field; a real server does not survive it.
                 assert!(text.ends_with(", error in error handling"), "{text}");
                 works(&engine);
                 return;
