@@ -29,7 +29,13 @@ pub struct Blob(Repr);
 
 #[derive(Clone)]
 enum Repr {
-    Inline { len: u8, bytes: [u8; INLINE] },
+    Inline {
+        len: u8,
+        bytes: [u8; INLINE],
+    },
+    /// A copy of bytes that were elsewhere: one allocation.
+    Copied(Arc<[u8]>),
+    /// A buffer that was taken over, or that a store shares.
     Shared(Arc<Vec<u8>>),
 }
 
@@ -46,6 +52,7 @@ impl Blob {
     pub fn as_bytes(&self) -> &[u8] {
         match &self.0 {
             Repr::Inline { len, bytes } => &bytes[..usize::from(*len).min(INLINE)],
+            Repr::Copied(bytes) => bytes,
             Repr::Shared(bytes) => bytes,
         }
     }
@@ -99,7 +106,7 @@ impl From<&[u8]> for Blob {
             bytes[..from.len()].copy_from_slice(from);
             Blob(Repr::Inline { len: from.len() as u8, bytes })
         } else {
-            Blob(Repr::Shared(Arc::new(from.to_vec())))
+            Blob(Repr::Copied(Arc::from(from)))
         }
     }
 }
@@ -132,7 +139,7 @@ impl From<Blob> for Vec<u8> {
     fn from(from: Blob) -> Vec<u8> {
         match from.0 {
             Repr::Shared(bytes) => Arc::try_unwrap(bytes).unwrap_or_else(|shared| shared.to_vec()),
-            Repr::Inline { .. } => from.to_vec(),
+            Repr::Inline { .. } | Repr::Copied(_) => from.to_vec(),
         }
     }
 }
@@ -149,7 +156,7 @@ impl From<Blob> for bytes::Bytes {
     fn from(from: Blob) -> bytes::Bytes {
         match from.0 {
             Repr::Inline { .. } => bytes::Bytes::copy_from_slice(&from),
-            Repr::Shared(_) => bytes::Bytes::from_owner(from),
+            Repr::Copied(_) | Repr::Shared(_) => bytes::Bytes::from_owner(from),
         }
     }
 }

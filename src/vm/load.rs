@@ -59,12 +59,11 @@ pub(super) unsafe extern "C-unwind" fn load(lua: *mut ffi::lua_State) -> i32 {
     unsafe {
         let name = ffi::luaL_optlstring(lua, 2, c"=(load)".as_ptr(), std::ptr::null_mut());
         ffi::luaL_checktype(lua, 1, ffi::LUA_TFUNCTION);
-        // The function, the name, and a place that keeps the present piece alive. The name must be on the stack, too
-        // if it is the default: until it belongs to a function, the compiler holds it where the collector does not
-        // look, and the reader may collect.
-        ffi::lua_settop(lua, 1);
-        ffi::lua_pushstring_(lua, name);
+        // The function, the argument that is the name, a place that keeps the present piece alive, and the name as the
+        // compiler makes it: until a function has it, the compiler holds it where the collector does not look, and
+        // the reader may collect.
         ffi::lua_settop(lua, 3);
+        ffi::lua_pushstring_(lua, name);
         let mut pieces = Pieces { started: false, bytecode: false };
         let data = (&raw mut pieces).cast::<c_void>();
         let mut status = ffi::lua_load(lua, next_piece, data, name);
