@@ -17,6 +17,7 @@ use std::ffi::c_void;
 use std::ptr::{NonNull, null_mut};
 
 use super::core::{Core, Place};
+use super::limit;
 
 /// The largest small block, in bytes. Built with `--cfg plain_malloc` there are none, so that tools which watch `malloc`
 /// see every block.
@@ -28,6 +29,9 @@ const SLAB: Layout = match Layout::from_size_align(16 * 1024, 16) {
     Err(_) => panic!("16 is a power of two"),
 };
 
+/// From this size on, filling a block takes longer than a look at the limits by far.
+const LARGE: usize = 64 * 1024;
+
 /// What the allocator keeps.
 pub(super) struct Memory {
     /// Bytes that Lua holds, as it counts them.
@@ -37,6 +41,8 @@ pub(super) struct Memory {
     pub(super) fail_after: Option<u64>,
     /// Where the running script stood when an allocation was refused the last time.
     pub(super) refused_at: Option<Place>,
+    /// Bytes in large blocks since the limits were looked at.
+    large: usize,
     free: [*mut u8; CLASSES],
     slabs: Vec<NonNull<u8>>,
 }
@@ -48,6 +54,7 @@ impl Memory {
             limit: usize::MAX,
             fail_after: None,
             refused_at: None,
+            large: 0,
             free: [null_mut(); CLASSES],
             slabs: Vec::new(),
         }
@@ -171,7 +178,24 @@ pub(super) unsafe extern "C" fn allocate(
         if !moved.is_null() {
             memory.used = memory.used - old + new;
         }
+        if new >= LARGE {
+            large(core, new);
+        }
         moved.cast()
+    }
+}
+
+/// A large block is filled by an instruction, or by a function of a library, that takes long: after some of them the
+/// limits are looked at, however few instructions have passed.
+#[cold]
+unsafe fn large(core: *mut Core, size: usize) {
+    // SAFETY: (6) reason C; setting a hook allocates nothing, and Lua allows it at any time.
+    unsafe {
+        (*core).memory.large += size;
+        if (*core).memory.large >= 16 * LARGE && !(*core).running.is_null() {
+            (*core).memory.large = 0;
+            limit::arm((*core).running);
+        }
     }
 }
 

@@ -139,6 +139,7 @@ unsafe fn open(lua: *mut ffi::lua_State, core: *mut Core) -> Option<Value> {
         if field(lua, ERR, ffi::LUA_TSTRING) {
             let line = reply_line(bytes_at(lua, -1));
             ffi::lua_settop(lua, -2);
+            spend(core, line.len());
             return Some(Value::Error(Error::owned(ErrorKind::Other, line)));
         }
         if field(lua, OK, ffi::LUA_TSTRING) {

@@ -24,6 +24,8 @@ pub(super) struct Core {
     pub(super) memory: Memory,
     /// The main thread of the state; null until it exists.
     pub(super) main: *mut ffi::lua_State,
+    /// The thread of the state that runs: the main one, or a coroutine.
+    pub(super) running: *mut ffi::lua_State,
     /// The host of the running script.
     pub(super) host: Option<NonNull<dyn Host>>,
     /// The arguments of the call that is being made. They point into Lua strings of that call's frame, or into

@@ -262,9 +262,8 @@ unsafe extern "C-unwind" fn hook(lua: *mut ffi::lua_State, _: *mut ffi::lua_Debu
             FAR.. => (interval / 4).max(1),
             _ => interval,
         };
-        if next != interval {
-            (*watch).interval = next;
-            ffi::lua_sethook(lua, Some(hook), ffi::LUA_MASKCOUNT, next);
-        }
+        // In any case: the hook may have been armed to fire earlier than usual.
+        (*watch).interval = next;
+        ffi::lua_sethook(lua, Some(hook), ffi::LUA_MASKCOUNT, next);
     }
 }

@@ -89,6 +89,7 @@ impl Vm {
         let core = Box::new(Core {
             memory: Memory::new(),
             main: std::ptr::null_mut(),
+            running: std::ptr::null_mut(),
             host: None,
             args: Vec::with_capacity(16),
             numbers: Vec::new(),
@@ -126,6 +127,7 @@ impl Vm {
                 ffi::lua_getfield_(lua, ffi::LUA_REGISTRYINDEX, name.as_ptr());
             }
             (*core.as_ptr()).main = lua;
+            (*core.as_ptr()).running = lua;
             vm.set_memory_limit(memory);
             Ok(vm)
         }

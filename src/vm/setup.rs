@@ -94,7 +94,14 @@ pub(super) unsafe extern "C-unwind" fn open(lua: *mut ffi::lua_State) -> i32 {
             wrap(lua, globals, name, *function);
         }
         install(lua, c"table", TABLE);
+        install(lua, c"table", libs::SORT);
         install(lua, c"math", libs::RANDOM);
+        install(lua, c"string", libs::STRING);
+        install(lua, c"coroutine", libs::COROUTINE);
+        // The old name of the same function.
+        ffi::lua_getfield_(lua, globals, c"string".as_ptr());
+        ffi::lua_getfield_(lua, -1, c"gmatch".as_ptr());
+        ffi::lua_setfield(lua, -2, c"gfind".as_ptr());
         ffi::lua_settop(lua, globals);
 
         ffi::lua_getfield_(lua, ffi::LUA_REGISTRYINDEX, run::HANDLER_NAME.as_ptr());
