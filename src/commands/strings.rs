@@ -238,7 +238,7 @@ fn get_cmd(cx: &mut Ctx<'_>, args: Args<'_>, out: &mut dyn Reply) -> Result<()> 
 
 #[inline]
 fn get<'c>(cx: &'c mut Ctx<'_>, key: Key<'_>) -> Result<Option<Text<'c>>> {
-    Ok(cx.find(key).map(|entry| entry.text()))
+    cx.find_text(key)
 }
 
 fn set_cmd(cx: &mut Ctx<'_>, args: Args<'_>, out: &mut dyn Reply) -> Result<()> {
@@ -301,7 +301,7 @@ fn set(
         let exists = found.is_some();
         if let Some(entry) = found {
             if options.get {
-                previous = Some(entry.text().to_blob());
+                previous = Some(entry.text()?.to_blob());
             }
             if matches!(options.expiry, SetExpiry::Keep) {
                 deadline = entry.deadline();
@@ -362,7 +362,7 @@ fn getset_cmd(cx: &mut Ctx<'_>, args: Args<'_>, out: &mut dyn Reply) -> Result<(
 
 fn getdel_cmd(cx: &mut Ctx<'_>, args: Args<'_>, out: &mut dyn Reply) -> Result<()> {
     match getdel(cx, cx.key(args.at(1)))? {
-        Some(entry) => entry.text().reply(out),
+        Some(entry) => entry.text()?.reply(out),
         None => out.null(),
     }
     Ok(())
@@ -692,7 +692,7 @@ impl Store {
     /// # Ok::<(), redmoon::Error>(())
     /// ```
     pub fn getdel(&self, key: impl AsRef<[u8]>) -> Result<Option<Blob>> {
-        self.write_key(key.as_ref(), |cx, key| Ok(getdel(cx, key)?.map(|entry| entry.text().to_blob())))
+        self.write_key(key.as_ref(), |cx, key| getdel(cx, key)?.map(|entry| Ok(entry.text()?.to_blob())).transpose())
     }
 
     /// Gives the value of a string and changes its deadline (GETEX); `None` if the key does not exist. A Unix time

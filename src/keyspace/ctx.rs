@@ -11,8 +11,8 @@
 use std::convert::Infallible;
 
 use super::undo::{Record, Undo};
-use super::{Content, Db, Entry, Shard, Space};
-use crate::error::Result;
+use super::{Collection, Content, Db, Entry, Shard, Space, Text};
+use crate::error::{Error, Result};
 use crate::rng::Rng;
 
 /// A key and its hash, computed once.
@@ -24,6 +24,26 @@ pub(crate) struct Key<'k> {
 
 /// What happened to a key: the name that a keyspace notification has.
 pub(crate) type Event = &'static str;
+
+/// What a change of a collection came to.
+pub(crate) enum Edit<R> {
+    Changed(R),
+    /// Nothing was changed.
+    Same(R),
+}
+
+/// Why a change through the write door did not happen.
+enum Unchanged<R> {
+    Missing,
+    Same(R),
+    Failed(Error),
+}
+
+impl<R> From<Error> for Unchanged<R> {
+    fn from(error: Error) -> Unchanged<R> {
+        Unchanged::Failed(error)
+    }
+}
 
 /// Several shards that the caller holds locked.
 pub(crate) trait Shards {
@@ -131,6 +151,35 @@ impl Access<'_> {
     }
 }
 
+impl Db {
+    /// Changes the collection at a position, and removes its key if nothing is left in it.
+    #[inline]
+    fn edit<T: Collection, R>(
+        &mut self,
+        at: usize,
+        hash: u64,
+        seconds: u32,
+        change: impl FnOnce(&mut T) -> Result<Edit<R>>,
+    ) -> Result<R, Unchanged<R>> {
+        let entry = self.get_mut(at).ok_or(Unchanged::Missing)?;
+        let end = entry.end();
+        let value = entry.value_mut::<T>().ok_or(Error::WRONG_TYPE)?;
+        match change(value)? {
+            Edit::Same(result) => Err(Unchanged::Same(result)),
+            Edit::Changed(result) if value.is_empty() => {
+                self.remove_ending(at, end, hash);
+                Ok(result)
+            }
+            Edit::Changed(result) => {
+                let new = entry.end();
+                self.move_end(end, new, hash);
+                self.set_accessed(at, seconds);
+                Ok(result)
+            }
+        }
+    }
+}
+
 impl<'a> Ctx<'a> {
     #[inline]
     pub(crate) fn new(space: &'a Space, access: Access<'a>, turn: &'a mut Turn) -> Ctx<'a> {
@@ -174,8 +223,8 @@ impl<'a> Ctx<'a> {
         let index = self.space.shard(key.hash);
         let table = &self.shard(index).dbs[db];
         let at = table.find(key)?;
-        match table.get(at)?.deadline() {
-            Some(deadline) if deadline < self.now() => None,
+        match table.get(at)?.end() {
+            Some(end) if end < self.now() => None,
             _ => Some(at),
         }
     }
@@ -187,6 +236,25 @@ impl<'a> Ctx<'a> {
         let (db, at) = self.look_up(key)?;
         db.set_accessed(at, seconds);
         db.get(at)
+    }
+
+    /// The value of a string, looked up as a command that reads does.
+    #[inline]
+    pub(crate) fn find_text(&mut self, key: Key<'_>) -> Result<Option<Text<'_>>> {
+        self.find(key).map(Entry::text).transpose()
+    }
+
+    /// A collection of this type, looked up as a command that reads does.
+    ///
+    /// # Errors
+    ///
+    /// `WRONGTYPE` if the key holds another type.
+    #[inline]
+    pub(crate) fn find_as<T: Collection>(&mut self, key: Key<'_>) -> Result<Option<&T>> {
+        match self.find(key) {
+            Some(entry) => entry.value().map(Some).ok_or(Error::WRONG_TYPE),
+            None => Ok(None),
+        }
     }
 
     /// As [`find`](Ctx::find) for a command that asks about the key without reading its value: counted, but no access.
@@ -203,8 +271,8 @@ impl<'a> Ctx<'a> {
         let shard = access.shard(space.shard(key.hash));
         let db = &shard.dbs[turn.db];
         let at = db.find(key).filter(|&at| {
-            let deadline = db.get(at).and_then(Entry::deadline);
-            deadline.is_none_or(|deadline| deadline >= turn.millis(space))
+            let end = db.get(at).and_then(Entry::end);
+            end.is_none_or(|end| end >= turn.millis(space))
         });
         let (alone, shared) =
             if at.is_some() { (&shard.hits, &space.hits) } else { (&shard.misses, &space.misses) };
@@ -260,8 +328,8 @@ impl<'a> Ctx<'a> {
         let table = &mut shard.dbs[db];
         let mut at = table.find(key);
         if let Some(found) = at
-            && let Some(deadline) = table.get(found).and_then(Entry::deadline)
-            && deadline < turn.millis(space)
+            && let Some(end) = table.get(found).and_then(Entry::end)
+            && end < turn.millis(space)
         {
             table.remove(found, key.hash);
             shard.expired.add_alone(1);
@@ -310,6 +378,60 @@ impl<'a> Ctx<'a> {
             Ok(result) => Ok(Some(result)),
             Err(None) => Ok(None),
             Err(Some(error)) => Err(error),
+        }
+    }
+
+    /// Changes a collection that exists; `None` if there is no such key. The key is removed with its last element.
+    ///
+    /// # Errors
+    ///
+    /// `WRONGTYPE` if the key holds another type, and whatever `change` answers, which then has changed nothing.
+    #[inline]
+    pub(crate) fn edit<T: Collection, R>(
+        &mut self,
+        key: Key<'_>,
+        event: Event,
+        change: impl FnOnce(&mut T) -> Result<Edit<R>>,
+    ) -> Result<Option<R>> {
+        let seconds = self.access_seconds();
+        let done = self.write(key, self.turn.db, event, |db, at| {
+            db.edit(at.ok_or(Unchanged::Missing)?, key.hash, seconds, change)
+        });
+        match done {
+            Ok(result) | Err(Unchanged::Same(result)) => Ok(Some(result)),
+            Err(Unchanged::Missing) => Ok(None),
+            Err(Unchanged::Failed(error)) => Err(error),
+        }
+    }
+
+    /// As [`edit`](Ctx::edit); a missing key is one whose collection is empty.
+    #[inline]
+    pub(crate) fn edit_or_new<T: Collection, R>(
+        &mut self,
+        key: Key<'_>,
+        event: Event,
+        change: impl FnOnce(&mut T) -> Result<Edit<R>>,
+    ) -> Result<R> {
+        let seconds = self.access_seconds();
+        let done = self.write(key, self.turn.db, event, |db, at| {
+            if let Some(at) = at {
+                return db.edit(at, key.hash, seconds, change);
+            }
+            let mut value = T::default();
+            match change(&mut value)? {
+                Edit::Changed(result) if !value.is_empty() => {
+                    let at = db.put(None, key, value.into_content(), None);
+                    db.set_accessed(at, seconds);
+                    Ok(result)
+                }
+                Edit::Changed(result) | Edit::Same(result) => Err(Unchanged::Same(result)),
+            }
+        });
+        match done {
+            Ok(result) | Err(Unchanged::Same(result)) => Ok(result),
+            Err(Unchanged::Failed(error)) => Err(error),
+            // `db.edit` and the branch for a missing key answer no such thing.
+            Err(Unchanged::Missing) => Err(Error::INTERNAL),
         }
     }
 
@@ -423,7 +545,7 @@ impl<'a> Ctx<'a> {
         let now = self.now();
         for index in 0..self.space.shards() {
             for entry in self.db(index).iter() {
-                if entry.deadline().is_none_or(|deadline| deadline >= now) {
+                if entry.end().is_none_or(|end| end >= now) {
                     visit(entry);
                 }
             }
@@ -440,7 +562,7 @@ impl<'a> Ctx<'a> {
             let mut seen = 0;
             let next = self.db(index).walk(tag, left, |entry| {
                 seen += 1;
-                if entry.deadline().is_none_or(|deadline| deadline >= now) {
+                if entry.end().is_none_or(|end| end >= now) {
                     visit(entry);
                 }
             });
@@ -464,7 +586,7 @@ impl<'a> Ctx<'a> {
         if len == 0 {
             return None;
         }
-        let live = |entry: &Entry| entry.deadline().is_none_or(|deadline| deadline >= now);
+        let live = |entry: &Entry| entry.end().is_none_or(|end| end >= now);
         // A shard by its share of the keys, then a slot; a key past its time means another try. When nearly all
         // keys are past their time, a walk finds one of the others.
         let total: usize = (0..self.space.shards()).map(|index| self.db(index).len()).sum();

@@ -1,11 +1,12 @@
 //! [`Entry`]: a key, its value and its deadline in one allocation behind one thin pointer.
 //!
 //! ```text
-//! head (8 bytes) | word (8, not for embedded bytes) | deadline (8, if it has one) | key | embedded bytes
+//! head (8 bytes) | word (none, 8 or 16) | deadline (8, if it has one) | key | embedded bytes
 //! ```
 //!
 //! The head holds the key's length, the kind of the value, two flags and the length of the embedded bytes. The word
-//! is an integer, or the `Arc` of a long string.
+//! is an integer, the `Arc` of a long string, or a collection, which takes two words: which of its forms it has, and
+//! a pointer to it. A short string is embedded and needs no word.
 //!
 //! # Why `unsafe`
 //!
@@ -18,7 +19,8 @@
 //!
 //! 1. The pointer is to a block of `Shape::size` bytes, aligned to 8, that this entry alone owns.
 //! 2. The head tells the true shape: all offsets come from it.
-//! 3. For [`Kind::Shared`] the word is an `Arc<Vec<u8>>` that this entry owns.
+//! 3. For [`Kind::Shared`] the word is an `Arc<Vec<u8>>` that this entry owns; for the kind of a [`Collection`] it is
+//!    a value of that type, and no two types have the same kind.
 //!
 //! # Costs
 //!
@@ -31,6 +33,8 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 
 use crate::blob::Blob;
+use crate::ds::{Hash, List, Set, Zset};
+use crate::error::{Error, Result};
 use crate::reply::Reply;
 
 /// The longest value that is embedded. Reading an embedded value copies it; a longer one is shared.
@@ -41,10 +45,73 @@ pub(crate) struct Entry(NonNull<u8>);
 /// The word of an entry must hold an `Arc` or an `i64`, and a slot of the table must stay at 16 bytes.
 const _: () = assert!(size_of::<Arc<Vec<u8>>>() <= 8 && align_of::<Arc<Vec<u8>>>() <= 8);
 
-// SAFETY: (1) an entry owns its block, and what it holds (bytes, integers, `Arc<Vec<u8>>`) is Send and Sync.
+// SAFETY: (1) an entry owns its block, and what it holds (bytes, integers, `Arc<Vec<u8>>`, collections) is Send and
+// Sync; for collections the trait asks for it.
 unsafe impl Send for Entry {}
 // SAFETY: (2) as 1; nothing in an entry changes through a shared reference.
 unsafe impl Sync for Entry {}
+
+/// A type of value that has elements. A key whose collection has become empty is removed.
+///
+/// # Safety
+///
+/// No other type has the same [`KIND`](Collection::KIND), and it is none of those of strings.
+pub(crate) unsafe trait Collection: Clone + Default + Send + Sync {
+    const KIND: Kind;
+    /// What TYPE calls it.
+    const TYPE: &'static str;
+    fn is_empty(&self) -> bool;
+    /// What OBJECT ENCODING calls the form that it has.
+    fn encoding(&self) -> &'static str;
+    /// Bytes that it has allocated.
+    fn memory(&self) -> usize;
+    fn into_content(self) -> Content<'static>;
+}
+
+/// Makes the types of collections known to entries, and runs code for the one that an entry holds.
+macro_rules! collections {
+    ($($kind:ident: $type:ty = $name:literal),*) => {
+        $(
+            const _: () = assert!(size_of::<$type>() <= WIDE && align_of::<$type>() <= 8);
+
+            // SAFETY: (16) the macro is used once, below, with a kind of its own for each type.
+            unsafe impl Collection for $type {
+                const KIND: Kind = Kind::$kind;
+                const TYPE: &'static str = $name;
+                fn is_empty(&self) -> bool {
+                    <$type>::is_empty(self)
+                }
+                fn encoding(&self) -> &'static str {
+                    <$type>::encoding(self)
+                }
+                fn memory(&self) -> usize {
+                    <$type>::memory(self)
+                }
+                fn into_content(self) -> Content<'static> {
+                    Content::$kind(self)
+                }
+            }
+        )*
+
+        /// Shows the collection of an entry to `$body` under a name; `$else` for strings.
+        macro_rules! with_collection {
+            ($entry:expr, $value:ident => $body:expr, $else:expr) => {
+                match $entry.shape().kind {
+                    $(Kind::$kind => match $entry.value::<$type>() {
+                        Some($value) => $body,
+                        None => $else,
+                    },)*
+                    Kind::Embedded | Kind::Int | Kind::Shared => $else,
+                }
+            };
+        }
+    };
+}
+
+/// Bytes of the word of a collection.
+const WIDE: usize = 16;
+
+collections!(Hash: Hash = "hash", List: List = "list", Set: Set = "set", Zset: Zset = "zset");
 
 /// A value on its way into an entry.
 pub(crate) enum Content<'a> {
@@ -55,6 +122,10 @@ pub(crate) enum Content<'a> {
         raw: bool,
     },
     Shared(Arc<Vec<u8>>),
+    Hash(Hash),
+    List(List),
+    Set(Set),
+    Zset(Zset),
 }
 
 impl<'a> Content<'a> {
@@ -87,6 +158,10 @@ impl<'a> Content<'a> {
                 (Kind::Embedded, bytes.len(), *raw)
             }
             Content::Shared(_) => (Kind::Shared, 0, true),
+            Content::Hash(_) => (Kind::Hash, 0, false),
+            Content::List(_) => (Kind::List, 0, false),
+            Content::Set(_) => (Kind::Set, 0, false),
+            Content::Zset(_) => (Kind::Zset, 0, false),
         };
         Shape { key, kind, embedded, has_deadline, raw }
     }
@@ -135,11 +210,28 @@ impl<'a> Text<'a> {
     }
 }
 
+/// What the word of an entry is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(crate) enum Kind {
     Embedded = 0,
     Int = 1,
     Shared = 2,
+    Hash = 3,
+    List = 4,
+    Set = 5,
+    Zset = 6,
+}
+
+impl Kind {
+    /// Bytes of the word.
+    #[inline]
+    fn width(self) -> usize {
+        match self {
+            Kind::Embedded => 0,
+            Kind::Int | Kind::Shared => 8,
+            Kind::Hash | Kind::List | Kind::Set | Kind::Zset => WIDE,
+        }
+    }
 }
 
 const KIND: u32 = 0b1111;
@@ -164,7 +256,7 @@ impl Shape {
     }
     #[inline]
     fn deadline(self) -> usize {
-        if self.kind == Kind::Embedded { 8 } else { 16 }
+        8 + self.kind.width()
     }
     #[inline]
     fn key_at(self) -> usize {
@@ -227,6 +319,10 @@ impl Entry {
                 Content::Shared(bytes) => {
                     block.add(shape.word()).cast::<Arc<Vec<u8>>>().write(bytes);
                 }
+                Content::Hash(hash) => block.add(shape.word()).cast().write(hash),
+                Content::List(list) => block.add(shape.word()).cast().write(list),
+                Content::Set(set) => block.add(shape.word()).cast().write(set),
+                Content::Zset(zset) => block.add(shape.word()).cast().write(zset),
                 Content::Bytes { bytes, .. } => {
                     let at = block.as_ptr().add(shape.bytes_at());
                     at.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
@@ -250,7 +346,11 @@ impl Entry {
         let kind = match meta & KIND {
             0 => Kind::Embedded,
             1 => Kind::Int,
-            _ => Kind::Shared,
+            2 => Kind::Shared,
+            3 => Kind::Hash,
+            4 => Kind::List,
+            5 => Kind::Set,
+            _ => Kind::Zset,
         };
         Shape {
             key,
@@ -293,15 +393,48 @@ impl Entry {
         shape.has_deadline.then(|| unsafe { self.0.add(shape.deadline()).cast::<i64>().read() })
     }
 
+    /// When the key is gone: at its deadline, or when the last field of a hash is. In milliseconds since the epoch.
     #[inline]
-    pub(crate) fn text(&self) -> Text<'_> {
+    pub(crate) fn end(&self) -> Option<i64> {
+        if self.shape().kind == Kind::Hash { self.end_of_hash() } else { self.deadline() }
+    }
+
+    fn end_of_hash(&self) -> Option<i64> {
+        let last = self.value::<Hash>().and_then(Hash::end);
+        match (self.deadline(), last) {
+            (Some(deadline), Some(last)) => Some(deadline.min(last)),
+            (deadline, last) => deadline.or(last),
+        }
+    }
+
+    /// The value of a string.
+    ///
+    /// # Errors
+    ///
+    /// `WRONGTYPE` if it is none.
+    #[inline]
+    pub(crate) fn text(&self) -> Result<Text<'_>> {
         let shape = self.shape();
         match shape.kind {
-            Kind::Embedded => Text::Bytes(self.slice(shape.bytes_at(), shape.embedded)),
+            Kind::Embedded => Ok(Text::Bytes(self.slice(shape.bytes_at(), shape.embedded))),
             // SAFETY: (9) an integer's word holds it.
-            Kind::Int => Text::Int(unsafe { self.0.add(shape.word()).cast::<i64>().read() }),
-            Kind::Shared => Text::Shared(self.arc()),
+            Kind::Int => Ok(Text::Int(unsafe { self.0.add(shape.word()).cast::<i64>().read() })),
+            Kind::Shared => Ok(Text::Shared(self.arc())),
+            Kind::Hash | Kind::List | Kind::Set | Kind::Zset => Err(Error::WRONG_TYPE),
         }
+    }
+
+    /// The collection, if it is one of this type.
+    #[inline]
+    pub(crate) fn value<T: Collection>(&self) -> Option<&T> {
+        // SAFETY: (17) invariant 3.
+        (self.shape().kind == T::KIND).then(|| unsafe { self.0.add(8).cast::<T>().as_ref() })
+    }
+
+    #[inline]
+    pub(crate) fn value_mut<T: Collection>(&mut self) -> Option<&mut T> {
+        // SAFETY: (18) as 17, and `&mut self` makes the access exclusive.
+        (self.shape().kind == T::KIND).then(|| unsafe { self.0.add(8).cast::<T>().as_mut() })
     }
 
     /// Whether a short string was changed in place.
@@ -311,7 +444,10 @@ impl Entry {
 
     /// What TYPE calls the value.
     pub(crate) fn type_name(&self) -> &'static str {
-        "string"
+        fn name_of<T: Collection>(_: &T) -> &'static str {
+            T::TYPE
+        }
+        with_collection!(self, value => name_of(value), "string")
     }
 
     /// What OBJECT ENCODING calls the form in which a value of this type would be kept.
@@ -319,9 +455,10 @@ impl Entry {
         /// The longest string that Redis keeps in one block with its header.
         const EMBSTR: usize = 44;
         match self.text() {
-            Text::Int(_) => "int",
-            Text::Bytes(bytes) if bytes.len() <= EMBSTR && !self.is_raw() => "embstr",
-            Text::Bytes(_) | Text::Shared(_) => "raw",
+            Ok(Text::Int(_)) => "int",
+            Ok(Text::Bytes(bytes)) if bytes.len() <= EMBSTR && !self.is_raw() => "embstr",
+            Ok(Text::Bytes(_) | Text::Shared(_)) => "raw",
+            Err(_) => with_collection!(self, value => Collection::encoding(value), "raw"),
         }
     }
 
@@ -375,29 +512,40 @@ impl Entry {
         }
     }
 
-    /// The same value under another key and deadline; a long value is shared, not copied.
+    /// The same value under another key and deadline; a long value or a collection is shared, not copied.
     pub(crate) fn with(&self, key: &[u8], deadline: Option<i64>) -> Entry {
         let content = match self.text() {
-            Text::Int(number) => Content::Int(number),
-            Text::Bytes(bytes) => Content::Bytes { bytes, raw: self.is_raw() },
-            Text::Shared(bytes) => Content::Shared(Arc::clone(bytes)),
+            Ok(Text::Int(number)) => Content::Int(number),
+            Ok(Text::Bytes(bytes)) => Content::Bytes { bytes, raw: self.is_raw() },
+            Ok(Text::Shared(bytes)) => Content::Shared(Arc::clone(bytes)),
+            Err(_) => with_collection!(self, value => value.clone().into_content(), Content::Int(0)),
         };
         Entry::new(key, content, deadline)
     }
 
-    /// Bytes that this entry has allocated, its shared buffer included.
+    /// Bytes that this entry has allocated, its shared buffer or collection included.
     pub(crate) fn memory(&self) -> usize {
         self.shape().size()
             + match self.text() {
-                Text::Shared(bytes) => bytes.capacity() + size_of::<Vec<u8>>() + 16,
-                _ => 0,
+                Ok(Text::Shared(bytes)) => bytes.capacity() + size_of::<Vec<u8>>() + 16,
+                Ok(_) => 0,
+                Err(_) => with_collection!(self, value => Collection::memory(value), 0),
             }
     }
 
+    #[inline]
     fn drop_content(&mut self, shape: Shape) {
-        if shape.kind == Kind::Shared {
-            // SAFETY: (14) invariant 3; the caller overwrites the word or frees the block right after.
-            unsafe { self.0.add(8).cast::<Arc<Vec<u8>>>().drop_in_place() };
+        let word = self.0.as_ptr().wrapping_add(8);
+        // SAFETY: (14) invariant 3; the caller overwrites the word or frees the block right after.
+        unsafe {
+            match shape.kind {
+                Kind::Embedded | Kind::Int => {}
+                Kind::Shared => word.cast::<Arc<Vec<u8>>>().drop_in_place(),
+                Kind::Hash => word.cast::<Hash>().drop_in_place(),
+                Kind::List => word.cast::<List>().drop_in_place(),
+                Kind::Set => word.cast::<Set>().drop_in_place(),
+                Kind::Zset => word.cast::<Zset>().drop_in_place(),
+            }
         }
     }
 }

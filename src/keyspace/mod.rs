@@ -8,8 +8,8 @@ mod space;
 mod stats;
 mod undo;
 
-pub(crate) use ctx::{Access, Ctx, Key, Shards, Turn};
-pub(crate) use entry::{Content, EMBEDDED, Entry, Text};
+pub(crate) use ctx::{Access, Ctx, Edit, Key, Shards, Turn};
+pub(crate) use entry::{Collection, Content, EMBEDDED, Entry, Text};
 pub(crate) use shard::{Db, Shard};
 pub(crate) use space::{Counter, Space};
 pub(crate) use stats::{Stats, Tally};

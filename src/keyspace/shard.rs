@@ -138,9 +138,10 @@ impl Db {
     ) -> usize {
         match at.and_then(|at| Some((at, self.keys.get_mut(at)?))) {
             Some((at, entry)) => {
-                let old = entry.deadline();
+                let old = entry.end();
                 entry.set(content, deadline);
-                self.move_deadline(old, deadline, key.hash);
+                let new = entry.end();
+                self.move_end(old, new, key.hash);
                 at
             }
             None => self.insert(key.hash, Entry::new(key.bytes, content, deadline)),
@@ -149,20 +150,22 @@ impl Db {
 
     /// Adds an entry whose key is not there.
     pub(super) fn insert(&mut self, hash: u64, entry: Entry) -> usize {
-        self.move_deadline(None, entry.deadline(), hash);
+        self.move_end(None, entry.end(), hash);
         self.keys.insert(tag(hash), entry)
     }
 
     pub(super) fn set_deadline(&mut self, at: usize, deadline: Option<i64>, hash: u64) {
         if let Some(entry) = self.keys.get_mut(at) {
-            let old = entry.deadline();
+            let old = entry.end();
             entry.set_deadline(deadline);
-            self.move_deadline(old, deadline, hash);
+            let new = entry.end();
+            self.move_end(old, new, hash);
         }
     }
 
+    /// Keeps the index right when the end of an entry (its deadline, or that of the last field of a hash) changed.
     #[inline]
-    fn move_deadline(&mut self, old: Option<i64>, new: Option<i64>, hash: u64) {
+    pub(super) fn move_end(&mut self, old: Option<i64>, new: Option<i64>, hash: u64) {
         if old != new {
             if let Some(old) = old {
                 self.expiry.remove(old, hash);
@@ -175,15 +178,21 @@ impl Db {
 
     pub(super) fn remove(&mut self, at: usize, hash: u64) -> Option<Entry> {
         let entry = self.keys.remove(at)?;
-        self.move_deadline(entry.deadline(), None, hash);
+        self.move_end(entry.end(), None, hash);
         Some(entry)
+    }
+
+    /// Removes an entry that the index has under `end`.
+    pub(super) fn remove_ending(&mut self, at: usize, end: Option<i64>, hash: u64) {
+        self.keys.remove(at);
+        self.move_end(end, None, hash);
     }
 
     /// Removes the key that ended first, if it ended at or before `now`.
     fn remove_due(&mut self, now: i64) -> bool {
         let Some((deadline, hash)) = self.expiry.first_due(now) else { return false };
         // None is there if two keys shared the pair and the other one went first.
-        if let Some(at) = self.keys.find(tag(hash), |entry| entry.deadline() == Some(deadline)) {
+        if let Some(at) = self.keys.find(tag(hash), |entry| entry.end() == Some(deadline)) {
             self.keys.remove(at);
         }
         self.expiry.remove(deadline, hash);

@@ -8,6 +8,7 @@ use foldhash::fast::FixedState;
 
 use super::Stats;
 use crate::clock::Clock;
+use crate::ds::Limits;
 use crate::rng::Rng;
 
 /// Settings and sources that every shard and every [`Ctx`](super::Ctx) of one store shares.
@@ -16,6 +17,8 @@ pub(crate) struct Space {
     pub(crate) databases: usize,
     /// The longest string that a command may make, in bytes (`proto-max-bulk-len`).
     pub(crate) max_string: usize,
+    /// How large collections may grow in their small forms.
+    pub(crate) limits: Limits,
     pub(crate) stats: Arc<Stats>,
     /// Look-ups under a lock that is shared with other readers; each shard counts those of its writers.
     pub(crate) hits: Striped,
@@ -33,6 +36,7 @@ impl Space {
         databases: usize,
         shards: usize,
         max_string: usize,
+        limits: Limits,
         seed: u64,
     ) -> Space {
         let stats = Arc::new(Stats::new(clock.now_micros()));
@@ -41,6 +45,7 @@ impl Space {
             clock,
             databases,
             max_string,
+            limits,
             stats,
             hits: Striped::default(),
             misses: Striped::default(),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{Inner, Store};
 use crate::clock::{Clock, SystemClock};
+use crate::ds::Limits;
 use crate::keyspace::Space;
 use crate::rng::Rng;
 
@@ -25,6 +26,7 @@ pub struct StoreBuilder {
     shards: Option<usize>,
     seed: Option<u64>,
     max_string: usize,
+    limits: Limits,
     purge_every: Option<Duration>,
 }
 
@@ -46,6 +48,7 @@ impl Default for StoreBuilder {
             shards: None,
             seed: None,
             max_string: 512 * 1024 * 1024,
+            limits: Limits::default(),
             purge_every: None,
         }
     }
@@ -83,6 +86,55 @@ impl StoreBuilder {
         self
     }
 
+    /// The most fields of a hash that is kept in its small form: 128 by default (`hash-max-listpack-entries`).
+    pub fn hash_max_listpack_entries(mut self, fields: usize) -> StoreBuilder {
+        self.limits.hash_entries = fields;
+        self
+    }
+
+    /// The longest field or value, in bytes, of a hash in its small form: 64 by default (`hash-max-listpack-value`).
+    pub fn hash_max_listpack_value(mut self, bytes: usize) -> StoreBuilder {
+        self.limits.hash_value = bytes;
+        self
+    }
+
+    /// How large one node of a list may be: elements if positive; -1 to -5 stand for 4, 8, 16, 32 and 64 KiB. -2 by
+    /// default (`list-max-listpack-size`).
+    pub fn list_max_listpack_size(mut self, size: i32) -> StoreBuilder {
+        self.limits.list_size = size;
+        self
+    }
+
+    /// The most members of a set of integers that is kept as such: 512 by default (`set-max-intset-entries`).
+    pub fn set_max_intset_entries(mut self, members: usize) -> StoreBuilder {
+        self.limits.intset_entries = members;
+        self
+    }
+
+    /// The most members of a set that is kept in its small form: 128 by default (`set-max-listpack-entries`).
+    pub fn set_max_listpack_entries(mut self, members: usize) -> StoreBuilder {
+        self.limits.set_entries = members;
+        self
+    }
+
+    /// The longest member, in bytes, of a set in its small form: 64 by default (`set-max-listpack-value`).
+    pub fn set_max_listpack_value(mut self, bytes: usize) -> StoreBuilder {
+        self.limits.set_value = bytes;
+        self
+    }
+
+    /// The most members of a sorted set that is kept in its small form: 128 by default (`zset-max-listpack-entries`).
+    pub fn zset_max_listpack_entries(mut self, members: usize) -> StoreBuilder {
+        self.limits.zset_entries = members;
+        self
+    }
+
+    /// The longest member, in bytes, of a sorted set in its small form: 64 by default (`zset-max-listpack-value`).
+    pub fn zset_max_listpack_value(mut self, bytes: usize) -> StoreBuilder {
+        self.limits.zset_value = bytes;
+        self
+    }
+
     /// Starts a thread that removes expired keys at this interval, until the last handle of the store is dropped.
     /// Without it the crate starts no thread.
     pub fn purge_every(mut self, interval: Duration) -> StoreBuilder {
@@ -98,7 +150,9 @@ impl StoreBuilder {
             .unwrap_or_else(|| 4 * std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
         let shards = shards.clamp(1, 64).next_power_of_two();
         let mut rng = self.seed.map_or_else(Rng::from_entropy, Rng::seeded);
-        let space = Space::new(self.clock, self.databases, shards, self.max_string, rng.next_u64());
+        let seed = rng.next_u64();
+        let limits = Limits { seed: rng.next_u64(), ..self.limits };
+        let space = Space::new(self.clock, self.databases, shards, self.max_string, limits, seed);
         let store = Store { inner: Arc::new(Inner::new(space)), db: 0 };
         if let Some(interval) = self.purge_every {
             purge_in_background(&store, interval);

@@ -125,7 +125,7 @@ fn refcount_cmd(cx: &mut Ctx<'_>, args: Args<'_>, out: &mut dyn Reply) -> Result
 /// count is the one that a client would see there.
 fn refcount(cx: &mut Ctx<'_>, key: Key<'_>) -> Option<i32> {
     Some(match cx.find_untouched(key)?.text() {
-        Text::Int(0..10_000) => i32::MAX,
+        Ok(Text::Int(0..10_000)) => i32::MAX,
         _ => 1,
     })
 }

@@ -79,7 +79,7 @@ fn negated(by: i64) -> Result<i64> {
 
 fn incr_by(cx: &mut Ctx<'_>, key: Key<'_>, by: i64) -> Result<i64> {
     let sum = cx.update(key, "incrby", |entry| {
-        let old = match entry.text() {
+        let old = match entry.text()? {
             Text::Int(number) => number,
             // An integer that APPEND or SETRANGE put together is kept as text until it is counted with.
             text => parse_i64(text.bytes(&mut itoa::Buffer::new())).ok_or(Error::NOT_INTEGER)?,
@@ -111,7 +111,7 @@ fn incrbyfloat(cx: &mut Ctx<'_>, key: Key<'_>, by: &[u8]) -> Result<Vec<u8>> {
         Ok(sum.format())
     };
     let sum = cx.update(key, "incrbyfloat", |entry| {
-        let old = match entry.text() {
+        let old = match entry.text()? {
             Text::Int(number) => LongDouble::from(number),
             text => LongDouble::parse(text.bytes(&mut itoa::Buffer::new())).ok_or(Error::NOT_FLOAT)?,
         };

@@ -113,9 +113,9 @@ fn append_cmd(cx: &mut Ctx<'_>, args: Args<'_>, out: &mut dyn Reply) -> Result<(
 fn append(cx: &mut Ctx<'_>, key: Key<'_>, value: &[u8]) -> Result<usize> {
     let max = cx.space.max_string;
     let grown = cx.update(key, "append", |entry| {
-        let offset = entry.text().len();
+        let offset = entry.text()?.len();
         let len = end_of(offset, value, max)?;
-        write_at(entry, offset, value, len);
+        write_at(entry, offset, value, len)?;
         Ok(len)
     })?;
     if let Some(len) = grown {
@@ -136,12 +136,12 @@ fn setrange_cmd(cx: &mut Ctx<'_>, args: Args<'_>, out: &mut dyn Reply) -> Result
 fn setrange(cx: &mut Ctx<'_>, key: Key<'_>, offset: usize, value: &[u8]) -> Result<usize> {
     if value.is_empty() {
         // Nothing is written then, not even the zeros up to the offset.
-        return Ok(cx.peek(key).map_or(0, |entry| entry.text().len()));
+        return Ok(cx.peek(key).map(Entry::text).transpose()?.map_or(0, Text::len));
     }
     let max = cx.space.max_string;
     let grown = cx.update(key, "setrange", |entry| {
-        let len = entry.text().len().max(end_of(offset, value, max)?);
-        write_at(entry, offset, value, len);
+        let len = entry.text()?.len().max(end_of(offset, value, max)?);
+        write_at(entry, offset, value, len)?;
         Ok(len)
     })?;
     if let Some(len) = grown {
@@ -169,7 +169,7 @@ fn end_of(offset: usize, value: &[u8], max: usize) -> Result<usize> {
 
 /// Writes `value` over the bytes at an offset of a string, which has `len` bytes afterwards: zeros fill what was
 /// beyond its end. The string is a raw one from then on.
-fn write_at(entry: &mut Entry, offset: usize, value: &[u8], len: usize) {
+fn write_at(entry: &mut Entry, offset: usize, value: &[u8], len: usize) -> Result<()> {
     if let Some(bytes) = entry.shared_mut() {
         if offset == bytes.len() {
             bytes.extend_from_slice(value);
@@ -177,11 +177,11 @@ fn write_at(entry: &mut Entry, offset: usize, value: &[u8], len: usize) {
             bytes.resize(len, 0);
             overlay(bytes, offset, value);
         }
-        return;
+        return Ok(());
     }
     let deadline = entry.deadline();
     let mut spelled = itoa::Buffer::new();
-    let old = entry.text().bytes(&mut spelled);
+    let old = entry.text()?.bytes(&mut spelled);
     if len <= EMBEDDED {
         let mut buffer = [0; EMBEDDED];
         overlay(&mut buffer, 0, old);
@@ -194,6 +194,7 @@ fn write_at(entry: &mut Entry, offset: usize, value: &[u8], len: usize) {
         overlay(&mut bytes, offset, value);
         entry.set(Content::Shared(Arc::new(bytes)), deadline);
     }
+    Ok(())
 }
 
 /// Copies `value` to its place in `bytes`, which callers have made long enough.
