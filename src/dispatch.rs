@@ -116,7 +116,7 @@ pub(crate) fn timed<R>(store: &Store, command: Command, work: impl FnOnce() -> R
 }
 
 /// Which shards a command needs, and how.
-fn locks(store: &Store, command: Command, args: Args<'_>) -> (ShardSet, LockMode) {
+pub(crate) fn locks(store: &Store, command: Command, args: Args<'_>) -> (ShardSet, LockMode) {
     let mode = if command.spec.is(flag::WRITE) { LockMode::Write } else { LockMode::Read };
     if command.spec.is(flag::ALL_KEYS) {
         return (store.inner.all(), mode);

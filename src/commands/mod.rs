@@ -15,6 +15,7 @@ mod strings;
 
 use crate::reply::Reply;
 pub(crate) use args::Args;
+use spec::{FindKeys, KeySpec};
 pub(crate) use spec::{CommandSpec, Handler, flag};
 
 pub use expiry::{ExpireCondition, ExpireTime, Ttl};
@@ -38,9 +39,21 @@ pub(crate) struct Command {
     pub(crate) spec: &'static CommandSpec,
     /// The name of the container of a subcommand.
     pub(crate) parent: Option<&'static str>,
+    /// The position of its key, if it has exactly one and always there.
+    pub(crate) only_key: Option<u8>,
 }
 
 impl Command {
+    fn new(id: usize, spec: &'static CommandSpec, parent: Option<&'static str>) -> Command {
+        let only_key = match spec.keys {
+            [KeySpec { first, find: FindKeys::Range { last: 0, .. }, .. }] if !spec.is(flag::ALL_KEYS) => {
+                u8::try_from(*first).ok()
+            }
+            _ => None,
+        };
+        Command { id, spec, parent, only_key }
+    }
+
     /// `get`, `object|encoding`: the name as statistics and error texts have it.
     pub(crate) fn full_name(self) -> String {
         let name = self.spec.name.to_ascii_lowercase();
@@ -53,13 +66,15 @@ impl Command {
 
 /// The command table: all rows, found by name.
 pub(crate) struct Table {
-    commands: Vec<Command>,
-    /// Open addressing over the packed names; `u16::MAX` is an empty place.
-    places: Box<[(Packed, u16)]>,
+    commands: &'static [Command],
+    /// Open addressing over the packed names.
+    places: Box<[Place; PLACES]>,
 }
 
+/// A name and its command; `None` is an empty place.
+type Place = (Packed, Option<&'static Command>);
+
 const PLACES: usize = 1024;
-const EMPTY: u16 = u16::MAX;
 
 /// The table, made at the first use.
 #[inline]
@@ -136,53 +151,52 @@ impl Packed {
 
 impl Table {
     fn new(families: &[&'static [CommandSpec]]) -> Table {
-        let mut table =
-            Table { commands: Vec::new(), places: vec![(Packed::of(b""), EMPTY); PLACES].into_boxed_slice() };
+        let mut commands = Vec::new();
         for spec in families.iter().flat_map(|family| family.iter()) {
-            let id = table.commands.len();
-            table.commands.push(Command { id, spec, parent: None });
-            let packed = Packed::of(spec.name.as_bytes());
-            let mut at = packed.place();
-            while table.places[at].1 != EMPTY {
-                at = (at + 1) % PLACES;
-            }
-            table.places[at] = (packed, id as u16);
+            commands.push(Command::new(commands.len(), spec, None));
             for subcommand in spec.subcommands {
-                let id = table.commands.len();
-                table.commands.push(Command { id, spec: subcommand, parent: Some(spec.name) });
+                commands.push(Command::new(commands.len(), subcommand, Some(spec.name)));
             }
         }
-        table
+        // There is one table, which lasts as long as the program.
+        let commands: &'static [Command] = commands.leak();
+        let mut places = Box::new([(Packed::of(b""), None); PLACES]);
+        for command in commands.iter().filter(|command| command.parent.is_none()) {
+            let packed = Packed::of(command.spec.name.as_bytes());
+            let mut at = packed.place();
+            while places[at].1.is_some() {
+                at = (at + 1) % PLACES;
+            }
+            places[at] = (packed, Some(command));
+        }
+        Table { commands, places }
     }
 
     /// The command or container of this name, in any case.
     #[inline]
-    pub(crate) fn find(&self, name: &[u8]) -> Option<&Command> {
+    pub(crate) fn find(&self, name: &[u8]) -> Option<&'static Command> {
         let packed = Packed::of(name);
         let mut at = packed.place();
         loop {
-            let (found, id) = self.places[at];
-            if id == EMPTY {
-                return None;
+            let (found, command) = self.places[at % PLACES];
+            let command = command?;
+            if found == packed
+                && (name.len() <= EXACT || name.eq_ignore_ascii_case(command.spec.name.as_bytes()))
+            {
+                return Some(command);
             }
-            if found == packed {
-                let command = self.commands.get(usize::from(id))?;
-                if name.len() <= EXACT || name.eq_ignore_ascii_case(command.spec.name.as_bytes()) {
-                    return Some(command);
-                }
-            }
-            at = (at + 1) % PLACES;
+            at += 1;
         }
     }
 
     /// The subcommand of a container.
-    pub(crate) fn find_subcommand(&self, container: &Command, name: &[u8]) -> Option<&Command> {
+    pub(crate) fn find_subcommand(&self, container: &Command, name: &[u8]) -> Option<&'static Command> {
         let named = |command: &&Command| name.eq_ignore_ascii_case(command.spec.name.as_bytes());
         self.subcommands(*container).iter().find(named)
     }
 
     /// The rows that follow a container's.
-    pub(crate) fn subcommands(&self, container: Command) -> &[Command] {
+    pub(crate) fn subcommands(&self, container: Command) -> &'static [Command] {
         let subcommands = self.commands.get(container.id + 1..).unwrap_or_default();
         subcommands.get(..container.spec.subcommands.len()).unwrap_or_default()
     }
@@ -191,7 +205,7 @@ impl Table {
     ///
     /// `Ok(Err(container))` is a container without a subcommand of that name.
     #[inline]
-    pub(crate) fn resolve(&self, args: Args<'_>) -> Option<Result<&Command, &Command>> {
+    pub(crate) fn resolve(&self, args: Args<'_>) -> Option<Result<&'static Command, &'static Command>> {
         let command = self.find(args.at(0))?;
         if command.spec.subcommands.is_empty() || args.len() < 2 {
             return Some(Ok(command));
@@ -200,7 +214,7 @@ impl Table {
     }
 
     /// All rows: each container is followed by its subcommands.
-    pub(crate) fn commands(&self) -> &[Command] {
-        &self.commands
+    pub(crate) fn commands(&self) -> &'static [Command] {
+        self.commands
     }
 }

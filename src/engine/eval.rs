@@ -97,21 +97,10 @@ impl Inner {
             time: self.limits.time.map(|limit| u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX)),
             reply: self.limits.reply,
         };
-        let mut run = Run {
-            engine: self,
-            held: None,
-            turn: Turn::new(turn.db),
-            lock: if call.mode == Mode::ReadOnly || flags.no_writes {
-                LockMode::Read
-            } else {
-                LockMode::Write
-            },
-            declared: if any_key { None } else { Some(call.keys) },
-            control: &state.control,
-            tally: &mut state.tally,
-            writes: false,
-            waited: false,
-        };
+        let lock =
+            if call.mode == Mode::ReadOnly || flags.no_writes { LockMode::Read } else { LockMode::Write };
+        let declared = if any_key { None } else { Some(call.keys) };
+        let mut run = Run::new(self, turn.db, lock, declared, &state.control, &mut state.tally);
         let result = state.vm.run(function, call.keys, call.args, &mut run, limits);
         turn.wrote |= run.turn.wrote;
         drop(run);

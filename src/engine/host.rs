@@ -5,52 +5,70 @@ use crate::clock::monotonic_nanos;
 use crate::commands::{Args, Command, Handler, flag, table};
 use crate::dispatch;
 use crate::error::{Error, ErrorKind, Result};
-use crate::keyspace::{Access, Ctx, Tally, Turn};
+use crate::keyspace::{Access, Ctx, Key, Tally, Turn};
 use crate::reply::Reply;
 use crate::store::{Held, LockMode};
 use crate::vm::{Control, Host, KILLED};
 
-/// Commands with one of these flags are looked at more closely than others.
+/// What must be looked at before a command runs: a command with one of these flags, as long as it was not allowed
+/// once for this run.
 const CHECKED: u32 = flag::NOSCRIPT | flag::WRITE | flag::MAY_REPLICATE;
 
 pub(super) struct Run<'e> {
-    pub(super) engine: &'e Inner,
+    engine: &'e Inner,
     /// The shards of the keys that the script may touch, from its first call of a command that has keys to its end.
     /// Before that call it cannot be told from one that begins later.
-    pub(super) held: Option<Held<'e>>,
+    held: Option<Held<'e>>,
     pub(super) turn: Turn,
     /// Read-only scripts run beside each other.
-    pub(super) lock: LockMode,
+    lock: LockMode,
     /// The only keys that the script may touch; `None` is any.
-    pub(super) declared: Option<&'e [&'e [u8]]>,
-    pub(super) control: &'e Control,
-    pub(super) tally: &'e mut Tally,
+    declared: Option<&'e [&'e [u8]]>,
+    control: &'e Control,
+    tally: &'e mut Tally,
+    /// Flags of commands that are looked at closely: fewer once the script has written.
+    checked: u32,
     /// Whether a command that writes was called: it need not have changed anything.
-    pub(super) writes: bool,
-    /// Whether locks were taken since the time limit was last looked at.
-    pub(super) waited: bool,
+    writes: bool,
+    /// Whether locks were waited for since the time limit was last looked at.
+    waited: bool,
 }
 
-impl Run<'_> {
-    /// The command, if the script may call it.
-    #[inline]
-    fn check(&mut self, args: Args<'_>) -> Result<&'static Command> {
-        let command = match table().resolve(args) {
+impl<'e> Run<'e> {
+    pub(super) fn new(
+        engine: &'e Inner,
+        db: usize,
+        lock: LockMode,
+        declared: Option<&'e [&'e [u8]]>,
+        control: &'e Control,
+        tally: &'e mut Tally,
+    ) -> Run<'e> {
+        Run {
+            engine,
+            held: None,
+            turn: Turn::new(db),
+            lock,
+            declared,
+            control,
+            tally,
+            checked: if declared.is_some() { u32::MAX } else { CHECKED },
+            writes: false,
+            waited: false,
+        }
+    }
+
+    /// Everything that is known of a command before it runs: whether the script may call it.
+    #[cold]
+    #[inline(never)]
+    fn check(&mut self, command: Option<&'static Command>, args: Args<'_>) -> Result<&'static Command> {
+        let command = match command.and_then(|_| table().resolve(args)) {
             Some(Ok(command)) => command,
             Some(Err(_)) => return Err(Error::CALL_UNKNOWN),
             None if noscript::names(args) => return Err(Error::CALL_NOSCRIPT),
             None => return Err(Error::CALL_UNKNOWN),
         };
-        if command.spec.takes(args.len()) && !command.spec.is(CHECKED) && self.declared.is_none() {
-            return Ok(command);
-        }
-        self.check_all(command, args)
-    }
-
-    /// The checks that a command which only reads passes anyway where any key is allowed. A container's name alone
-    /// never has the right number of arguments.
-    fn check_all(&mut self, command: &'static Command, args: Args<'_>) -> Result<&'static Command> {
         let spec = command.spec;
+        // A container's name alone never has the right number of arguments.
         let refusal = if !spec.takes(args.len()) || matches!(spec.handler, Handler::Container) {
             Some(Error::CALL_ARITY)
         } else if spec.is(flag::NOSCRIPT) {
@@ -69,13 +87,14 @@ impl Run<'_> {
         }
         if spec.is(flag::WRITE) && !self.writes {
             // A script that gets BUSY here has not written: it is stopped at its own time, not called overdue.
-            if self.held.is_none() {
-                self.take_locks()?;
-            }
+            self.lock_keys(command, args)?;
             if !self.control.begin_write() {
                 return Err(Error::owned(ErrorKind::ScriptKilled, KILLED));
             }
             self.writes = true;
+            if self.declared.is_none() {
+                self.checked = flag::NOSCRIPT;
+            }
         }
         Ok(command)
     }
@@ -86,30 +105,57 @@ impl Run<'_> {
         error
     }
 
-    /// Takes the script's locks, if this is its first call that needs them.
-    #[cold]
-    fn take_locks(&mut self) -> Result<()> {
+    /// Locks the shards that a command needs. A script with declared keys, or one that only reads, locks all that it
+    /// may touch with its first command.
+    #[inline(never)]
+    fn lock_keys(&mut self, command: &Command, args: Args<'_>) -> Result<()> {
         let inner = &self.engine.store.inner;
-        let set = match self.declared {
-            None => inner.all(),
-            Some(keys) => keys.iter().map(|key| inner.shard_of(key)).collect(),
-        };
-        self.held = Some(inner.hold(set, self.lock)?);
-        self.waited = true;
+        if self.held.is_none() {
+            let held = match self.declared {
+                Some(keys) => inner.hold(keys.iter().map(|key| inner.shard_of(key)).collect(), self.lock)?,
+                None if self.lock == LockMode::Read => inner.hold(inner.all(), self.lock)?,
+                None => inner.hold_as_needed()?,
+            };
+            self.held = Some(held);
+            self.waited = true;
+        }
+        if self.declared.is_none()
+            && self.lock == LockMode::Write
+            && let Some(held) = &mut self.held
+        {
+            let (shards, _) = dispatch::locks(&self.engine.store, *command, args);
+            self.waited |= held.extend(shards)?;
+        }
         Ok(())
     }
 
     #[inline]
     fn run(&mut self, command: &Command, args: Args<'_>, out: &mut dyn Reply) -> Result<()> {
+        match (command.spec.handler, command.only_key) {
+            (Handler::Store(run), Some(at)) => {
+                let space = &self.engine.store.inner.space;
+                let bytes = args.at(at.into());
+                let key = Key { bytes, hash: space.hash(bytes) };
+                let shard = space.shard(key.hash);
+                if !self.held.as_ref().is_some_and(|held| held.has(shard)) {
+                    self.lock_keys(command, args)?;
+                }
+                let access = self.held.as_mut().map_or(Access::None, |held| held.access_one(shard));
+                run(&mut Ctx::with_key(space, access, &mut self.turn, key), args, out)
+            }
+            _ => self.run_other(command, args, out),
+        }
+    }
+
+    #[inline(never)]
+    fn run_other(&mut self, command: &Command, args: Args<'_>, out: &mut dyn Reply) -> Result<()> {
         match command.spec.handler {
             Handler::Store(run) => {
                 let space = &self.engine.store.inner.space;
                 if command.spec.keys.is_empty() && !command.spec.is(flag::ALL_KEYS) {
                     return run(&mut Ctx::new(space, Access::None, &mut self.turn), args, out);
                 }
-                if self.held.is_none() {
-                    self.take_locks()?;
-                }
+                self.lock_keys(command, args)?;
                 let access = self.held.as_mut().map_or(Access::None, Held::access);
                 run(&mut Ctx::new(space, access, &mut self.turn), args, out)
             }
@@ -133,9 +179,19 @@ impl Host for Run<'_> {
     #[inline]
     fn call(&mut self, args: &[&[u8]], out: &mut dyn Reply) -> Result<()> {
         let args = Args::new(args);
-        let command = match self.check(args) {
-            Ok(command) => command,
-            Err(error) => return Err(self.count_error(error)),
+        let found = table().find(args.at(0));
+        let command = match found {
+            Some(command)
+                if command.spec.takes(args.len())
+                    && !command.spec.is(self.checked)
+                    && command.spec.subcommands.is_empty() =>
+            {
+                command
+            }
+            _ => match self.check(found, args) {
+                Ok(command) => command,
+                Err(error) => return Err(self.count_error(error)),
+            },
         };
         let start = if self.tally.count(command.id) { Some(monotonic_nanos()) } else { None };
         let result = self.run(command, args, out);

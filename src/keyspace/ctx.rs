@@ -86,6 +86,15 @@ pub(crate) struct Ctx<'a> {
     pub(crate) space: &'a Space,
     access: Access<'a>,
     pub(crate) turn: &'a mut Turn,
+    known: Known,
+}
+
+/// A key whose hash the caller has computed already, told by where its bytes stand.
+#[derive(Clone, Copy)]
+struct Known {
+    first: *const u8,
+    len: usize,
+    hash: u64,
 }
 
 impl Turn {
@@ -183,12 +192,27 @@ impl Db {
 impl<'a> Ctx<'a> {
     #[inline]
     pub(crate) fn new(space: &'a Space, access: Access<'a>, turn: &'a mut Turn) -> Ctx<'a> {
-        Ctx { space, access, turn }
+        let known = Known { first: std::ptr::null(), len: 0, hash: 0 };
+        Ctx { space, access, turn, known }
+    }
+
+    /// For a caller that needed the hash of the command's key: it is not computed again.
+    #[inline]
+    pub(crate) fn with_key(
+        space: &'a Space,
+        access: Access<'a>,
+        turn: &'a mut Turn,
+        key: Key<'_>,
+    ) -> Ctx<'a> {
+        let known = Known { first: key.bytes.as_ptr(), len: key.bytes.len(), hash: key.hash };
+        Ctx { space, access, turn, known }
     }
 
     #[inline]
     pub(crate) fn key<'k>(&self, bytes: &'k [u8]) -> Key<'k> {
-        Key { bytes, hash: self.space.hash(bytes) }
+        let Known { first, len, hash } = self.known;
+        let is_known = std::ptr::eq(bytes.as_ptr(), first) && bytes.len() == len;
+        Key { bytes, hash: if is_known { hash } else { self.space.hash(bytes) } }
     }
 
     /// The time of this turn in microseconds since the epoch: read once, then the same until the turn ends.
@@ -266,7 +290,7 @@ impl<'a> Ctx<'a> {
     /// A key's database and position, the look-up being counted as hit or miss.
     #[inline]
     fn look_up(&mut self, key: Key<'_>) -> Option<(&Db, usize)> {
-        let Ctx { space, access, turn } = self;
+        let Ctx { space, access, turn, .. } = self;
         let is_exclusive = access.is_exclusive();
         let shard = access.shard(space.shard(key.hash));
         let db = &shard.dbs[turn.db];
@@ -323,7 +347,7 @@ impl<'a> Ctx<'a> {
         _event: Event,
         change: impl FnOnce(&mut Db, Option<usize>) -> Result<R, E>,
     ) -> Result<R, E> {
-        let Ctx { space, access, turn } = self;
+        let Ctx { space, access, turn, .. } = self;
         let shard = access.shard_mut(space.shard(key.hash));
         let table = &mut shard.dbs[db];
         let mut at = table.find(key);

@@ -1,17 +1,27 @@
-//! The shards' locks. Nothing else in the crate takes one.
+//! Which shards a caller locks, in which order, and for how long it waits. Nothing else in the crate takes a lock of
+//! a shard.
 //!
-//! Locks are always taken in rising order of the shards' numbers, so no two callers can wait for each other. A
-//! caller that waits for a script which ran out of time after it had written does not wait for ever: it gets `BUSY`.
+//! # Why no two callers wait for each other for ever
+//!
+//! **Nobody waits for a shard while holding one, except the holder of the [`Gate`].** A caller that knows its shards
+//! beforehand (a command, a transaction, a script with declared keys) tries them in rising order; when one is taken
+//! it lets go of all, waits for that one with empty hands, and begins again. A script that may touch any key learns
+//! its shards as it goes and cannot let go of what it has used, so it passes the gate first, which one caller at a
+//! time does. A caller that was turned back several times passes the gate too, so that it cannot be turned back for
+//! ever.
+//!
+//! A caller that waits for a script which ran out of time after it had written does not wait for ever either: it gets
+//! `BUSY`.
 
-use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use parking_lot::{Mutex, MutexGuard};
 
+use super::cell::{Cell, Locked};
 use crate::error::{Error, Result};
-use crate::keyspace::{Access, Ctx, Shard, Shards, Space, Stats, Turn};
+use crate::keyspace::{Access, Ctx, Shard, Space, Stats, Turn};
 
 /// How long a waiting caller sleeps before it looks whether the holder is overdue.
 const PATIENCE: Duration = Duration::from_millis(5);
@@ -20,19 +30,26 @@ const PATIENCE: Duration = Duration::from_millis(5);
 /// costs several.
 const SPINS: u32 = 100;
 
+/// How often a caller that holds shards tries another one before it lets go of them.
+const TRIES: u32 = 20;
+
+/// How often a caller lets go before it passes the gate.
+const TURNED_BACK: u32 = 4;
+
 /// What all handles of a store share.
 pub(crate) struct Inner {
-    shards: Box<[Cell]>,
+    cells: Box<[Cell]>,
+    gate: Gate,
     pub(crate) space: Space,
     /// The same as the space's: figures that are counted here and shown by a command (INFO).
     pub(crate) stats: Arc<Stats>,
 }
 
-/// A shard and its lock, on cache lines of its own.
-#[repr(align(128))]
-struct Cell {
-    lock: RwLock<Shard>,
-    /// Whether the holder is a script past its time that cannot be stopped.
+/// The right to wait for a shard while holding others.
+#[derive(Default)]
+struct Gate {
+    lock: Mutex<()>,
+    /// Whether the holder is a script past its time that cannot be stopped. It holds every shard then.
     overdue: AtomicBool,
 }
 
@@ -54,11 +71,41 @@ impl FromIterator<usize> for ShardSet {
 }
 
 impl ShardSet {
-    fn contains(self, index: usize) -> bool {
+    #[inline]
+    pub(crate) fn one(index: usize) -> ShardSet {
+        ShardSet(1 << index)
+    }
+
+    #[inline]
+    pub(super) fn contains(self, index: usize) -> bool {
         self.0 >> index & 1 != 0
     }
 
+    #[inline]
+    pub(super) fn add(&mut self, index: usize) {
+        self.0 |= 1 << index;
+    }
+
+    /// Takes the lowest out.
+    #[inline]
+    pub(super) fn pop(&mut self) -> Option<usize> {
+        let lowest = (self.0 != 0).then(|| self.0.trailing_zeros() as usize);
+        self.0 &= self.0.wrapping_sub(1);
+        lowest
+    }
+
+    #[inline]
+    fn without(self, other: ShardSet) -> ShardSet {
+        ShardSet(self.0 & !other.0)
+    }
+
+    #[inline]
+    fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
     /// The only shard, if it is one.
+    #[inline]
     fn single(self) -> Option<usize> {
         self.0.is_power_of_two().then(|| self.0.trailing_zeros() as usize)
     }
@@ -66,37 +113,29 @@ impl ShardSet {
 
 impl Inner {
     pub(super) fn new(space: Space) -> Inner {
-        let cell =
-            |_| Cell { lock: RwLock::new(Shard::new(space.databases)), overdue: AtomicBool::new(false) };
-        let shards = (0..space.shards()).map(cell).collect();
-        Inner { shards, stats: Arc::clone(&space.stats), space }
+        let cells = (0..space.shards()).map(|_| Cell::new(Shard::new(space.databases))).collect();
+        Inner { cells, gate: Gate::default(), stats: Arc::clone(&space.stats), space }
     }
 
+    #[inline]
     pub(crate) fn shard_of(&self, key: &[u8]) -> usize {
         self.space.shard(self.space.hash(key))
     }
 
     /// Every shard.
+    #[inline]
     pub(crate) fn all(&self) -> ShardSet {
-        ShardSet(u64::MAX >> (64 - self.shards.len()))
+        ShardSet(u64::MAX >> (64 - self.cells.len()))
     }
 
+    /// Locks one shard.
     #[inline]
-    fn read(&self, index: usize) -> Result<RwLockReadGuard<'_, Shard>> {
-        let cell = &self.shards[index];
-        match cell.lock.try_read() {
-            Some(guard) => Ok(guard),
-            None => cell.wait(|| cell.lock.try_read(), || cell.lock.try_read_for(PATIENCE)),
+    fn lock(&self, index: usize, mode: LockMode) -> Result<Locked<'_>> {
+        let mut locked = Locked::none(&self.cells, mode);
+        if !locked.try_add(index) {
+            wait_for(&mut locked, index)?;
         }
-    }
-
-    #[inline]
-    fn write(&self, index: usize) -> Result<RwLockWriteGuard<'_, Shard>> {
-        let cell = &self.shards[index];
-        match cell.lock.try_write() {
-            Some(guard) => Ok(guard),
-            None => cell.wait(|| cell.lock.try_write(), || cell.lock.try_write_for(PATIENCE)),
-        }
+        Ok(locked)
     }
 
     #[inline]
@@ -107,8 +146,8 @@ impl Inner {
         op: impl FnOnce(&mut Ctx<'_>) -> Result<R>,
     ) -> Result<R> {
         let index = self.space.shard(hash);
-        let shard = self.read(index)?;
-        op(&mut Ctx::new(&self.space, Access::Read(index, &shard), turn))
+        let locked = self.lock(index, LockMode::Read)?;
+        op(&mut Ctx::new(&self.space, read(&locked, index), turn))
     }
 
     #[inline]
@@ -119,8 +158,8 @@ impl Inner {
         op: impl FnOnce(&mut Ctx<'_>) -> Result<R>,
     ) -> Result<R> {
         let index = self.space.shard(hash);
-        let mut shard = self.write(index)?;
-        op(&mut Ctx::new(&self.space, Access::Write(index, &mut shard), turn))
+        let mut locked = self.lock(index, LockMode::Write)?;
+        op(&mut Ctx::new(&self.space, write(&mut locked, index), turn))
     }
 
     /// Runs an operation on a set of shards.
@@ -131,17 +170,17 @@ impl Inner {
         turn: &mut Turn,
         op: impl FnOnce(&mut Ctx<'_>) -> Result<R>,
     ) -> Result<R> {
-        match (set.single(), mode) {
-            (Some(index), LockMode::Read) => {
-                let shard = self.read(index)?;
-                op(&mut Ctx::new(&self.space, Access::Read(index, &shard), turn))
+        match set.single() {
+            Some(index) => {
+                let mut locked = self.lock(index, mode)?;
+                let access = match mode {
+                    LockMode::Read => read(&locked, index),
+                    LockMode::Write => write(&mut locked, index),
+                };
+                op(&mut Ctx::new(&self.space, access, turn))
             }
-            (Some(index), LockMode::Write) => {
-                let mut shard = self.write(index)?;
-                op(&mut Ctx::new(&self.space, Access::Write(index, &mut shard), turn))
-            }
-            (None, _) if set.0 == 0 => op(&mut Ctx::new(&self.space, Access::None, turn)),
-            (None, _) => {
+            None if set.is_empty() => op(&mut Ctx::new(&self.space, Access::None, turn)),
+            None => {
                 let mut held = self.hold(set, mode)?;
                 op(&mut Ctx::new(&self.space, held.access(), turn))
             }
@@ -150,108 +189,193 @@ impl Inner {
 
     /// Locks a set of shards until the answer is dropped.
     pub(crate) fn hold(&self, set: ShardSet, mode: LockMode) -> Result<Held<'_>> {
-        let mut guards = Vec::with_capacity(self.shards.len());
-        for index in 0..self.shards.len() {
-            guards.push(match mode {
-                _ if !set.contains(index) => None,
-                LockMode::Read => Some(Guard::Read(self.read(index)?)),
-                LockMode::Write => Some(Guard::Write(self.write(index)?)),
-            });
+        let mut held = Held { inner: self, locked: Locked::none(&self.cells, mode), gate: None, overdue: false };
+        for _ in 0..TURNED_BACK {
+            let Some(taken) = held.try_set(set) else { return Ok(held) };
+            held.locked.release_all();
+            wait_for(&mut held.locked, taken)?;
         }
-        Ok(Held { inner: self, guards, mode, overdue: false })
+        // With empty hands through the gate.
+        held.locked.release_all();
+        held.gate = Some(self.gate.pass()?);
+        held.extend(set)?;
+        Ok(held)
+    }
+
+    /// Passes the gate and locks nothing: the caller [`extend`](Held::extend)s what it holds as it goes.
+    pub(crate) fn hold_as_needed(&self) -> Result<Held<'_>> {
+        let gate = Some(self.gate.pass()?);
+        Ok(Held { inner: self, locked: Locked::none(&self.cells, LockMode::Write), gate, overdue: false })
     }
 
     pub(super) fn purge_shard(&self, index: usize, now: i64) -> Result<usize> {
-        Ok(self.write(index)?.purge(now, usize::MAX))
+        let mut locked = self.lock(index, LockMode::Write)?;
+        Ok(locked.get_mut(index).map_or(0, |shard| shard.purge(now, usize::MAX)))
     }
 
     /// Whether some script is past its time, holds every shard and cannot be stopped: then even a command without
     /// keys is refused, as Redis does.
     pub(crate) fn is_overdue(&self) -> bool {
-        self.shards.iter().all(|cell| cell.overdue.load(Ordering::Relaxed))
+        self.gate.overdue.load(Ordering::Relaxed) || self.cells.iter().all(Cell::is_overdue)
     }
 }
 
-impl Cell {
+#[inline]
+fn read<'l>(locked: &'l Locked<'_>, index: usize) -> Access<'l> {
+    locked.get(index).map_or(Access::None, |shard| Access::Read(index, shard))
+}
+
+#[inline]
+fn write<'l>(locked: &'l mut Locked<'_>, index: usize) -> Access<'l> {
+    locked.get_mut(index).map_or(Access::None, |shard| Access::Write(index, shard))
+}
+
+/// Waits for a shard and locks it. The caller holds no other, or has passed the gate.
+#[cold]
+fn wait_for(locked: &mut Locked<'_>, index: usize) -> Result<()> {
+    if spin(SPINS, || locked.try_add(index)) {
+        return Ok(());
+    }
+    let cell = locked.cell(index);
+    wait(|| cell.is_overdue(), || locked.try_add_for(index, PATIENCE))
+}
+
+/// Tries until it succeeds, so many times.
+fn spin(tries: u32, mut attempt: impl FnMut() -> bool) -> bool {
+    for spins in 0..tries {
+        for _ in 0..spins.min(4) {
+            std::hint::spin_loop();
+        }
+        if attempt() {
+            return true;
+        }
+    }
+    false
+}
+
+/// Sleeps until an attempt succeeds or the holder is overdue.
+fn wait(is_overdue: impl Fn() -> bool, mut attempt: impl FnMut() -> bool) -> Result<()> {
+    loop {
+        if is_overdue() {
+            return Err(Error::BUSY);
+        }
+        if attempt() {
+            return Ok(());
+        }
+    }
+}
+
+impl Gate {
+    #[inline]
+    fn pass(&self) -> Result<MutexGuard<'_, ()>> {
+        match self.lock.try_lock() {
+            Some(guard) => Ok(guard),
+            None => self.queue(),
+        }
+    }
+
     #[cold]
-    fn wait<G>(&self, try_now: impl Fn() -> Option<G>, try_for: impl Fn() -> Option<G>) -> Result<G> {
-        for spins in 0..SPINS {
-            for _ in 0..spins.min(4) {
-                std::hint::spin_loop();
-            }
-            if let Some(guard) = try_now() {
-                return Ok(guard);
-            }
-        }
-        loop {
-            if self.overdue.load(Ordering::Acquire) {
-                return Err(Error::BUSY);
-            }
-            if let Some(guard) = try_for() {
-                return Ok(guard);
-            }
-        }
+    fn queue(&self) -> Result<MutexGuard<'_, ()>> {
+        let mut guard = None;
+        wait(
+            || self.overdue.load(Ordering::Acquire),
+            || {
+                guard = self.lock.try_lock_for(PATIENCE);
+                guard.is_some()
+            },
+        )?;
+        guard.ok_or(Error::INTERNAL)
     }
-}
-
-enum Guard<'s> {
-    Read(RwLockReadGuard<'s, Shard>),
-    Write(RwLockWriteGuard<'s, Shard>),
 }
 
 /// Locked shards.
 pub(crate) struct Held<'s> {
     inner: &'s Inner,
-    guards: Vec<Option<Guard<'s>>>,
-    mode: LockMode,
+    locked: Locked<'s>,
+    /// Dropped after the shards are released.
+    gate: Option<MutexGuard<'s, ()>>,
     overdue: bool,
 }
 
 impl Held<'_> {
+    #[inline]
     pub(crate) fn access(&mut self) -> Access<'_> {
-        Access::Many { is_exclusive: self.mode == LockMode::Write, shards: self }
+        Access::Many { is_exclusive: self.locked.mode() == LockMode::Write, shards: &mut self.locked }
     }
 
-    /// Tells callers that wait for these shards not to: the holder is past its time and cannot be stopped.
+    /// Access to one of the shards, for a command that needs no other.
+    #[inline]
+    pub(crate) fn access_one(&mut self, index: usize) -> Access<'_> {
+        match self.locked.mode() {
+            LockMode::Read => read(&self.locked, index),
+            LockMode::Write => write(&mut self.locked, index),
+        }
+    }
+
+    /// Tries to lock a set in rising order; answers the first shard that somebody else has.
+    fn try_set(&mut self, set: ShardSet) -> Option<usize> {
+        let mut missing = set.without(self.locked.set());
+        while let Some(index) = missing.pop() {
+            if !self.locked.try_add(index) && !spin(TRIES, || self.locked.try_add(index)) {
+                return Some(index);
+            }
+        }
+        None
+    }
+
+    #[inline]
+    pub(crate) fn has(&self, index: usize) -> bool {
+        self.locked.set().contains(index)
+    }
+
+    /// Locks what is missing of a set, for a caller that has passed the gate; answers whether it had to wait.
+    ///
+    /// # Errors
+    ///
+    /// `BUSY` when a script past its time holds one of them; what was locked stays so.
+    pub(crate) fn extend(&mut self, set: ShardSet) -> Result<bool> {
+        debug_assert!(self.gate.is_some(), "waiting while holding shards is for those who passed the gate");
+        let mut missing = set.without(self.locked.set());
+        let mut waited = false;
+        while let Some(index) = missing.pop() {
+            if !self.locked.try_add(index) {
+                waited = true;
+                wait_for(&mut self.locked, index)?;
+            }
+        }
+        Ok(waited)
+    }
+
+    /// Tells callers that wait for these shards not to: the holder is past its time and cannot be stopped. One that
+    /// may touch any key locks them all now, so that nobody goes on beside it.
     #[cold]
     pub(crate) fn mark_overdue(&mut self) {
         if !self.overdue {
             self.overdue = true;
+            if self.gate.is_some() {
+                // What another script past its time holds is flagged as overdue by that one.
+                let _ = self.extend(self.inner.all());
+            }
             self.flag(true);
         }
     }
 
     fn flag(&self, overdue: bool) {
-        for (index, guard) in self.guards.iter().enumerate() {
-            if guard.is_some() {
-                self.inner.shards[index].overdue.store(overdue, Ordering::Release);
-            }
+        if self.gate.is_some() {
+            self.inner.gate.overdue.store(overdue, Ordering::Release);
+        }
+        let mut set = self.locked.set();
+        while let Some(index) = set.pop() {
+            self.locked.cell(index).set_overdue(overdue);
         }
     }
 }
 
 impl Drop for Held<'_> {
+    #[inline]
     fn drop(&mut self) {
         if self.overdue {
             self.flag(false);
-        }
-    }
-}
-
-impl Shards for Held<'_> {
-    #[inline]
-    fn shard(&self, index: usize) -> Option<&Shard> {
-        match self.guards.get(index)?.as_ref()? {
-            Guard::Read(guard) => Some(guard.deref()),
-            Guard::Write(guard) => Some(guard.deref()),
-        }
-    }
-
-    #[inline]
-    fn shard_mut(&mut self, index: usize) -> Option<&mut Shard> {
-        match self.guards.get_mut(index)?.as_mut()? {
-            Guard::Read(_) => None,
-            Guard::Write(guard) => Some(guard.deref_mut()),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Layer 4: the public handle, its builder, the shards and their locks. No commands.
 
 mod builder;
+mod cell;
 mod lock;
 
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 
 use mlua::ffi;
 
-use super::core::{Core, bytes_at, caught, core, host};
+use super::core::{Core, FEW_ARGS, bytes_at, caught, core, host};
 use super::limit;
 use super::reply::{push, push_error};
 use crate::error::Error;
@@ -32,12 +32,15 @@ unsafe fn call(lua: *mut ffi::lua_State, raise: bool) -> i32 {
     unsafe {
         let core = core(lua);
         // Step 1.
-        if let Err(line) = read_args(lua, core) {
-            push_error(lua, line.as_bytes(), false);
-            return if raise { ffi::lua_error(lua) } else { 1 };
-        }
+        let args = match read_args(lua, core) {
+            Ok(args) => args,
+            Err(line) => {
+                push_error(lua, line.as_bytes(), false);
+                return if raise { ffi::lua_error(lua) } else { 1 };
+            }
+        };
         // Step 2.
-        let outcome = run(core);
+        let outcome = run(core, args);
         // Step 3.
         match outcome {
             Outcome::Replied => {
@@ -60,46 +63,62 @@ unsafe fn call(lua: *mut ffi::lua_State, raise: bool) -> i32 {
 /// No number is spelled with more bytes than this.
 const LONGEST_NUMBER: usize = 400;
 
-/// Notes the arguments of a call in the core.
+/// Notes the arguments of a call in the core. They are valid until the call ends or the next one is noted.
 #[inline]
-pub(super) unsafe fn read_args(lua: *mut ffi::lua_State, core: *mut Core) -> Result<(), &'static str> {
-    // SAFETY: (4) reasons L and C; `numbers` has its room before anything points into it, so it does not move.
+pub(super) unsafe fn read_args<'c>(
+    lua: *mut ffi::lua_State,
+    core: *mut Core,
+) -> Result<&'c [&'c [u8]], &'static str> {
+    // SAFETY: (4) reasons L and C; what is read from the core's buffers is borrowed for no longer than they stay
+    // unchanged.
     unsafe {
-        let count = ffi::lua_gettop(lua);
+        let count = ffi::lua_gettop(lua) as usize;
         if count == 0 {
             return Err(Error::CALL_NO_ARGUMENTS);
         }
-        let args = &mut (*core).args;
-        let numbers = &mut (*core).numbers;
-        args.clear();
-        numbers.clear();
-        for index in 1..=count {
-            match ffi::lua_type(lua, index) {
-                ffi::LUA_TSTRING => args.push(bytes_at(lua, index)),
-                ffi::LUA_TNUMBER => {
-                    if numbers.is_empty() {
-                        numbers.reserve((count - index + 1).unsigned_abs() as usize * LONGEST_NUMBER);
-                    }
-                    let start = numbers.len();
-                    let number = ffi::lua_tonumber(lua, index);
-                    if (*core).numbers_as_g17 {
-                        num::format_g17(number, numbers);
-                    } else {
-                        num::format_lua_number(number, numbers);
-                    }
-                    let spelled = &numbers[start..];
-                    args.push(std::slice::from_raw_parts(spelled.as_ptr(), spelled.len()));
-                }
+        (*core).numbers.clear();
+        let args: &mut [&'static [u8]] = if count <= FEW_ARGS {
+            &mut (&mut (*core).args)[..count]
+        } else {
+            let args = &mut (*core).more_args;
+            args.clear();
+            args.resize(count, &[]);
+            args
+        };
+        for (place, index) in args.iter_mut().zip(1..) {
+            *place = match ffi::lua_type(lua, index) {
+                ffi::LUA_TSTRING => bytes_at(lua, index),
+                ffi::LUA_TNUMBER => spell(lua, core, index, count),
                 _ => return Err(Error::CALL_ARGUMENT_TYPE),
-            }
+            };
         }
-        Ok(())
+        Ok(args)
+    }
+}
+
+/// Spells the number at an index, one of `count` arguments, by the rule that is set.
+unsafe fn spell(lua: *mut ffi::lua_State, core: *mut Core, index: i32, count: usize) -> &'static [u8] {
+    // SAFETY: (5) reasons L and C; `numbers` has its room before anything points into it, so it does not move.
+    unsafe {
+        let numbers = &mut (*core).numbers;
+        if numbers.is_empty() {
+            numbers.reserve((count + 1 - index.unsigned_abs() as usize) * LONGEST_NUMBER);
+        }
+        let start = numbers.len();
+        let number = ffi::lua_tonumber(lua, index);
+        if (*core).numbers_as_g17 {
+            num::format_g17(number, numbers);
+        } else {
+            num::format_lua_number(number, numbers);
+        }
+        let spelled = &numbers[start..];
+        std::slice::from_raw_parts(spelled.as_ptr(), spelled.len())
     }
 }
 
 /// Step 2: runs the command in the host. Calls no Lua function.
 #[inline]
-unsafe fn run(core: *mut Core) -> Outcome {
+unsafe fn run(core: *mut Core, args: &[&[u8]]) -> Outcome {
     // SAFETY: (7) reason C; the closure's references are to different fields of the core.
     let done = caught(|| unsafe {
         let reply = &mut (*core).reply;
@@ -108,7 +127,7 @@ unsafe fn run(core: *mut Core) -> Outcome {
         }
         reply.clear((*core).protocol);
         let Some(host) = host(core) else { return fail(core, &Error::INTERNAL) };
-        match host.call(&(*core).args, reply) {
+        match host.call(args, reply) {
             Ok(()) => Outcome::Replied,
             Err(error) => fail(core, &error),
         }

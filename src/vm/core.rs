@@ -20,6 +20,9 @@ use crate::value::Value;
 /// The tables of a state that scripts see but cannot change.
 pub(super) const PROTECTED: usize = 10;
 
+/// Arguments of a call that need no vector.
+pub(super) const FEW_ARGS: usize = 8;
+
 pub(super) struct Core {
     pub(super) memory: Memory,
     /// The main thread of the state; null until it exists.
@@ -30,7 +33,9 @@ pub(super) struct Core {
     pub(super) host: Option<NonNull<dyn Host>>,
     /// The arguments of the call that is being made. They point into Lua strings of that call's frame, or into
     /// `numbers`.
-    pub(super) args: Vec<&'static [u8]>,
+    pub(super) args: [&'static [u8]; FEW_ARGS],
+    /// All of them, if they are more.
+    pub(super) more_args: Vec<&'static [u8]>,
     /// Numbers among the arguments, spelled out.
     pub(super) numbers: Vec<u8>,
     pub(super) reply: Tokens,

@@ -12,9 +12,12 @@ use crate::protocol::Protocol;
 use crate::reply::Reply;
 
 /// A reply as flat tokens: an aggregate is followed by its parts. The buffers are reused from call to call.
-#[derive(Default)]
 pub(super) struct Tokens {
-    tokens: Vec<Token>,
+    /// The first token. Most replies have no other, and then no buffer is touched.
+    first: Token,
+    count: usize,
+    /// The tokens behind the first.
+    rest: Vec<Token>,
     bytes: Vec<u8>,
     /// What tokens own, apart, so that a token has nothing to drop: nearly no reply has any.
     shared: Vec<Arc<Vec<u8>>>,
@@ -22,6 +25,21 @@ pub(super) struct Tokens {
     protocol: Protocol,
     /// Aggregates that are being pushed.
     open: Vec<Open>,
+}
+
+impl Default for Tokens {
+    fn default() -> Tokens {
+        Tokens {
+            first: Token::Null,
+            count: 0,
+            rest: Vec::new(),
+            bytes: Vec::new(),
+            shared: Vec::new(),
+            errors: Vec::new(),
+            protocol: Protocol::Resp2,
+            open: Vec::new(),
+        }
+    }
 }
 
 /// Two words: it is written and read once for each value of a reply.
@@ -79,16 +97,21 @@ enum Shape {
 }
 
 impl Tokens {
+    #[inline]
     pub(super) fn clear(&mut self, protocol: Protocol) {
-        self.tokens.clear();
+        self.count = 0;
+        self.rest.clear();
         self.bytes.clear();
-        if !self.shared.is_empty() {
-            self.shared.clear();
-        }
-        if !self.errors.is_empty() {
-            self.errors.clear();
+        if !self.shared.is_empty() || !self.errors.is_empty() {
+            self.let_go();
         }
         self.protocol = protocol;
+    }
+
+    #[cold]
+    fn let_go(&mut self) {
+        self.shared.clear();
+        self.errors.clear();
     }
 
     /// Gives back what one large reply took.
@@ -97,13 +120,24 @@ impl Tokens {
         if self.bytes.capacity() > KEPT {
             self.bytes = Vec::new();
         }
-        if self.tokens.capacity() > KEPT / size_of::<Token>() {
-            self.tokens = Vec::new();
+        if self.rest.capacity() > KEPT / size_of::<Token>() {
+            self.rest = Vec::new();
         }
     }
 
+    #[inline]
     pub(super) fn len(&self) -> usize {
-        self.tokens.len()
+        self.count
+    }
+
+    #[inline]
+    fn put(&mut self, token: Token) {
+        if self.count == 0 {
+            self.first = token;
+        } else {
+            self.rest.push(token);
+        }
+        self.count += 1;
     }
 
     /// Copies bytes into the buffer; `None` where its positions do not fit a `Span`.
@@ -121,38 +155,38 @@ impl Reply for Tokens {
         self.protocol
     }
     fn null(&mut self) {
-        self.tokens.push(Token::Null);
+        self.put(Token::Null);
     }
     fn null_array(&mut self) {
-        self.tokens.push(Token::Null);
+        self.put(Token::Null);
     }
     fn integer(&mut self, number: i64) {
-        self.tokens.push(Token::Integer(number));
+        self.put(Token::Integer(number));
     }
     fn ok(&mut self) {
-        self.tokens.push(Token::Ok);
+        self.put(Token::Ok);
     }
     fn bulk(&mut self, bytes: &[u8]) {
         match self.keep(bytes) {
-            Some(span) => self.tokens.push(Token::Bulk(span)),
+            Some(span) => self.put(Token::Bulk(span)),
             None => self.shared(&Arc::new(bytes.to_vec())),
         }
     }
     fn shared(&mut self, bytes: &Arc<Vec<u8>>) {
-        self.tokens.push(Token::Shared(self.shared.len()));
+        self.put(Token::Shared(self.shared.len()));
         self.shared.push(Arc::clone(bytes));
     }
     fn status(&mut self, line: &str) {
         let token = self.keep(line.as_bytes()).map_or(Token::Null, Token::Status);
-        self.tokens.push(token);
+        self.put(token);
     }
     fn error(&mut self, error: Error) {
-        self.tokens.push(Token::Error(self.errors.len()));
+        self.put(Token::Error(self.errors.len()));
         self.errors.push(error);
     }
     fn double(&mut self, number: f64) {
         if self.protocol == Protocol::Resp3 {
-            self.tokens.push(Token::Double(number));
+            self.put(Token::Double(number));
         } else {
             let mut digits = Vec::new();
             num::format_double_reply(number, &mut digits);
@@ -162,24 +196,24 @@ impl Reply for Tokens {
     fn verbatim(&mut self, format: [u8; 3], text: &[u8]) {
         if self.protocol == Protocol::Resp3 {
             let token = self.keep(&[&format, text].concat()).map_or(Token::Null, Token::Verbatim);
-            self.tokens.push(token);
+            self.put(token);
         } else {
             self.bulk(text);
         }
     }
     fn array(&mut self, len: usize) {
-        self.tokens.push(Token::Array(len));
+        self.put(Token::Array(len));
     }
     fn map(&mut self, len: usize) {
         // A RESP2 connection sees a map flat.
-        self.tokens.push(if self.protocol == Protocol::Resp3 {
+        self.put(if self.protocol == Protocol::Resp3 {
             Token::Map(len)
         } else {
             Token::Array(len * 2)
         });
     }
     fn set(&mut self, len: usize) {
-        self.tokens.push(if self.protocol == Protocol::Resp3 { Token::Set(len) } else { Token::Array(len) });
+        self.put(if self.protocol == Protocol::Resp3 { Token::Set(len) } else { Token::Array(len) });
     }
 }
 
@@ -192,16 +226,45 @@ pub(super) unsafe fn push(lua: *mut ffi::lua_State, core: *mut Core) {
     // SAFETY: (1) reasons L and C; the tokens are not changed while they are pushed, and `open` is only touched here.
     unsafe {
         let tokens = &raw mut (*core).reply;
-        let protocol = (*tokens).protocol;
+        if (*tokens).count == 1 {
+            // An aggregate that is alone is empty.
+            if let Some(open) = push_token(lua, tokens, (*tokens).first) {
+                finish(lua, open);
+            }
+            return;
+        }
         (*tokens).open.clear();
-        if (*tokens).tokens.is_empty() {
+        if (*tokens).count == 0 {
             ffi::lua_pushnil(lua);
             return;
         }
-        let count = (*tokens).tokens.len();
-        for at in 0..count {
-            let open = match (&(*tokens).tokens)[at] {
-                Token::Null if protocol == Protocol::Resp3 => {
+        for at in 0..(*tokens).count {
+            let token = if at == 0 { (*tokens).first } else { (&(*tokens).rest)[at - 1] };
+            match push_token(lua, tokens, token) {
+                Some(open) if open.left > 0 => {
+                    if ffi::lua_checkstack(lua, 8) == 0 {
+                        ffi::luaL_error(lua, c"reply nested too deeply".as_ptr());
+                    }
+                    (*tokens).open.push(open);
+                }
+                // An empty aggregate is complete at once.
+                Some(open) => {
+                    finish(lua, open);
+                    settle(lua, tokens);
+                }
+                None => settle(lua, tokens),
+            }
+        }
+    }
+}
+
+/// Pushes one value, or the beginning of an aggregate, which is answered then.
+#[inline]
+unsafe fn push_token(lua: *mut ffi::lua_State, tokens: *mut Tokens, token: Token) -> Option<Open> {
+    // SAFETY: (5) as 1.
+    unsafe {
+        match token {
+                Token::Null if (*tokens).protocol == Protocol::Resp3 => {
                     ffi::lua_pushnil(lua);
                     None
                 }
@@ -269,21 +332,6 @@ pub(super) unsafe fn push(lua: *mut ffi::lua_State, core: *mut Core) {
                     ffi::lua_createtable(lua, 0, i32::try_from(len).unwrap_or(i32::MAX));
                     Some(Open { shape: Shape::Set, left: len, next: 1 })
                 }
-            };
-            match open {
-                Some(open) if open.left > 0 => {
-                    if ffi::lua_checkstack(lua, 8) == 0 {
-                        ffi::luaL_error(lua, c"reply nested too deeply".as_ptr());
-                    }
-                    (*tokens).open.push(open);
-                }
-                // An empty aggregate is complete at once.
-                Some(open) => {
-                    finish(lua, open);
-                    settle(lua, tokens);
-                }
-                None => settle(lua, tokens),
-            }
         }
     }
 }

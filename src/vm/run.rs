@@ -8,7 +8,7 @@ use mlua::ffi;
 
 use super::alloc::Memory;
 use super::convert;
-use super::core::{Core, Inputs, Place, RawFailure, Slices, bytes_at, core, push_bytes};
+use super::core::{Core, FEW_ARGS, Inputs, Place, RawFailure, Slices, bytes_at, core, push_bytes};
 use super::limit::{self, Control, Stop, Watch};
 use super::load::load_text;
 use super::reply::Tokens;
@@ -91,7 +91,8 @@ impl Vm {
             main: std::ptr::null_mut(),
             running: std::ptr::null_mut(),
             host: None,
-            args: Vec::with_capacity(16),
+            args: [&[]; FEW_ARGS],
+            more_args: Vec::new(),
             numbers: Vec::new(),
             reply: Tokens::default(),
             error: Vec::new(),
@@ -330,8 +331,8 @@ impl Vm {
                     *buffer = Vec::new();
                 }
             }
-            if (*core).args.capacity() > KEPT / size_of::<&[u8]>() {
-                (*core).args = Vec::new();
+            if (*core).more_args.capacity() > KEPT / size_of::<&[u8]>() {
+                (*core).more_args = Vec::new();
             }
             if (*core).tuned_gc {
                 (*core).tuned_gc = false;
@@ -382,7 +383,7 @@ impl Drop for Lent {
         unsafe {
             (*self.core).host = None;
             (*self.core).inputs = Inputs::default();
-            (*self.core).args.clear();
+            (*self.core).more_args.clear();
         }
     }
 }

@@ -241,10 +241,11 @@ unsafe extern "C-unwind" fn acl_check_cmd(lua: *mut ffi::lua_State) -> i32 {
     // SAFETY: (13) reasons L and C; the host is called inside `caught`.
     unsafe {
         let core = core(lua);
-        if let Err(line) = read_args(lua, core) {
-            raise(lua, line.as_bytes());
-        }
-        let known = caught(|| host(core).is_some_and(|host| host.knows(&(*core).args)));
+        let args = match read_args(lua, core) {
+            Ok(args) => args,
+            Err(line) => raise(lua, line.as_bytes()),
+        };
+        let known = caught(|| host(core).is_some_and(|host| host.knows(args)));
         if known != Some(true) {
             raise(lua, b"ERR Invalid command passed to redis.acl_check_cmd()");
         }
