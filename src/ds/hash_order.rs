@@ -20,7 +20,7 @@
 //!
 //! Look-up, insert and remove expected O(1): 1.5 probes on the average at half fill, 3 at the fullest. A random
 //! item O(1) expected while the table is at least an eighth full, which shrinking keeps. A slot takes 16 bytes for a
-//! pointer-sized item.
+//! pointer-sized item with a [`Note`], and 8 for an item of 4 bytes without.
 //!
 //! The idea of keeping probe sequences sorted is Amble and Knuth's ("Ordered hash tables", The Computer Journal
 //! 17(2), 1974).
@@ -34,35 +34,74 @@ const LEAST_HOMES: usize = 8;
 /// Slots by which a tail that is full grows.
 const MORE_TAIL: usize = 64;
 
-pub(crate) struct HashOrder<T> {
-    slots: Vec<Slot<T>>,
+/// A table of `T`s, each with an `N` beside it: a [`Note`], or `()` for none.
+#[derive(Clone)]
+pub(crate) struct HashOrder<T, N = Note> {
+    slots: Vec<Slot<T, N>>,
     len: usize,
     /// The number of homes is `1 << bits`, when `slots` is not empty.
     bits: u32,
 }
 
-struct Slot<T> {
+#[derive(Clone, Copy)]
+struct Slot<T, N> {
     tag: u32,
-    /// A word beside the item that its owner may set through a shared reference.
-    note: AtomicU32,
+    note: N,
     item: Option<T>,
 }
 
-impl<T> Slot<T> {
-    fn empty() -> Slot<T> {
-        Slot { tag: 0, note: AtomicU32::new(0), item: None }
+/// A word beside an item that its owner may set through a shared reference.
+#[derive(Default)]
+pub(crate) struct Note(AtomicU32);
+
+impl<T, N: Default> Slot<T, N> {
+    fn empty() -> Slot<T, N> {
+        Slot { tag: 0, note: N::default(), item: None }
     }
 }
 
-impl<T> Default for HashOrder<T> {
-    fn default() -> HashOrder<T> {
+impl<T, N: Default> Default for HashOrder<T, N> {
+    fn default() -> HashOrder<T, N> {
         HashOrder::new()
     }
 }
 
-impl<T> HashOrder<T> {
+impl<T> HashOrder<T, Note> {
+    /// The word beside an item, 0 until it is set.
+    #[inline]
+    pub(crate) fn note(&self, at: usize) -> u32 {
+        self.slots.get(at).map_or(0, |slot| slot.note.0.load(Ordering::Relaxed))
+    }
+
+    /// Sets the word beside the item.
+    #[inline]
+    pub(crate) fn set_note(&self, at: usize, note: u32) {
+        if let Some(slot) = self.slots.get(at) {
+            slot.note.set(note);
+        }
+    }
+
+    /// The item with this tag for which `is` holds, and the word beside it.
+    #[inline(always)]
+    pub(crate) fn find_noted(&self, tag: u32, is: impl FnMut(&T) -> bool) -> Option<(&T, &Note)> {
+        let (_, slot, item) = self.probe(tag, is)?;
+        Some((item, &slot.note))
+    }
+}
+
+impl Note {
+    /// A store of the same value is left out: it would take the cache line from other readers.
+    #[inline]
+    pub(crate) fn set(&self, note: u32) {
+        if self.0.load(Ordering::Relaxed) != note {
+            self.0.store(note, Ordering::Relaxed);
+        }
+    }
+}
+
+impl<T, N: Default> HashOrder<T, N> {
     /// An empty table, which owns no memory.
-    pub(crate) const fn new() -> HashOrder<T> {
+    pub(crate) const fn new() -> HashOrder<T, N> {
         HashOrder { slots: Vec::new(), len: 0, bits: 0 }
     }
 
@@ -72,7 +111,7 @@ impl<T> HashOrder<T> {
 
     /// Bytes that the table itself has allocated, those of the items left out.
     pub(crate) fn memory(&self) -> usize {
-        self.slots.capacity() * size_of::<Slot<T>>()
+        self.slots.capacity() * size_of::<Slot<T, N>>()
     }
 
     #[inline]
@@ -84,19 +123,23 @@ impl<T> HashOrder<T> {
     ///
     /// Positions are valid until the next insert or remove.
     #[inline]
-    pub(crate) fn find(&self, tag: u32, mut is: impl FnMut(&T) -> bool) -> Option<usize> {
-        let mut at = self.home(tag);
-        while let Some(slot) = self.slots.get(at) {
+    pub(crate) fn find(&self, tag: u32, is: impl FnMut(&T) -> bool) -> Option<usize> {
+        self.probe(tag, is).map(|(at, ..)| at)
+    }
+
+    #[inline(always)]
+    fn probe(&self, tag: u32, mut is: impl FnMut(&T) -> bool) -> Option<(usize, &Slot<T, N>, &T)> {
+        let home = self.home(tag);
+        for (past, slot) in self.slots.get(home..)?.iter().enumerate() {
             let item = slot.item.as_ref()?;
             if slot.tag >= tag {
                 if slot.tag > tag {
                     return None;
                 }
                 if is(item) {
-                    return Some(at);
+                    return Some((home + past, slot, item));
                 }
             }
-            at += 1;
         }
         None
     }
@@ -112,22 +155,6 @@ impl<T> HashOrder<T> {
         self.slots.get_mut(at)?.item.as_mut()
     }
 
-    #[inline]
-    pub(crate) fn note(&self, at: usize) -> u32 {
-        self.slots.get(at).map_or(0, |slot| slot.note.load(Ordering::Relaxed))
-    }
-
-    /// Sets the word beside the item. A store of the same value is left out: it would take the cache line from
-    /// other readers.
-    #[inline]
-    pub(crate) fn set_note(&self, at: usize, note: u32) {
-        if let Some(slot) = self.slots.get(at)
-            && slot.note.load(Ordering::Relaxed) != note
-        {
-            slot.note.store(note, Ordering::Relaxed);
-        }
-    }
-
     /// Adds an item that is not in the table and returns its position.
     pub(crate) fn insert(&mut self, tag: u32, item: T) -> usize {
         if self.slots.is_empty() || (self.len + 1) * 16 > (1 << self.bits) * 13 {
@@ -139,7 +166,7 @@ impl<T> HashOrder<T> {
             self.slots.resize_with(end + MORE_TAIL, Slot::empty);
         }
         self.slots[at..=end].rotate_right(1);
-        self.slots[at] = Slot { tag, note: AtomicU32::new(0), item: Some(item) };
+        self.slots[at] = Slot { tag, note: N::default(), item: Some(item) };
         self.len += 1;
         at
     }
@@ -213,6 +240,11 @@ impl<T> HashOrder<T> {
     /// All items, by rising tag.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         self.slots.iter().filter_map(|slot| slot.item.as_ref())
+    }
+
+    /// All items, by rising tag.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.slots.iter_mut().filter_map(|slot| slot.item.as_mut())
     }
 
     /// The position of an item, each as likely as any other.

@@ -78,13 +78,31 @@ impl Source {
 pub(crate) struct Cache {
     scripts: RwLock<HashMap<Sha, Arc<Source>, foldhash::fast::RandomState>>,
     clock: AtomicU64,
+    /// Counts what takes a script out of the cache.
+    generation: AtomicU64,
     /// How many scripts that came by EVAL are kept.
     most_evaluated: usize,
 }
 
 impl Cache {
     pub(crate) fn new(most_evaluated: usize) -> Cache {
-        Cache { scripts: RwLock::default(), clock: AtomicU64::new(1), most_evaluated }
+        Cache { scripts: RwLock::default(), clock: AtomicU64::new(1), generation: AtomicU64::new(0), most_evaluated }
+    }
+
+    /// As long as this stays the same, what was in the cache is.
+    #[inline]
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Counts a script as run now. Threads that do so at the same moment may get the same stamp.
+    #[inline]
+    pub(crate) fn stamp(&self, script: &Source) {
+        if !script.loaded.load(Ordering::Relaxed) {
+            let now = self.clock.load(Ordering::Relaxed) + 1;
+            self.clock.store(now, Ordering::Relaxed);
+            script.last_run.store(now, Ordering::Relaxed);
+        }
     }
 
     /// A cached script, which counts as run now.
@@ -92,9 +110,7 @@ impl Cache {
     pub(crate) fn find(&self, sha: Sha) -> Option<Arc<Source>> {
         let scripts = self.scripts.read();
         let script = scripts.get(&sha)?;
-        if !script.loaded.load(Ordering::Relaxed) {
-            script.last_run.store(self.clock.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
-        }
+        self.stamp(script);
         Some(Arc::clone(script))
     }
 
@@ -107,8 +123,7 @@ impl Cache {
     /// the one that ran longest ago was evicted for it.
     pub(crate) fn add_evaluated(&self, script: Source) -> (Arc<Source>, bool) {
         let mut scripts = self.scripts.write();
-        let stamp = self.clock.fetch_add(1, Ordering::Relaxed);
-        script.last_run.store(stamp, Ordering::Relaxed);
+        self.stamp(&script);
         let added = Arc::clone(scripts.entry(script.sha).or_insert_with(|| Arc::new(script)));
         let evaluated = scripts.values().filter(|script| !script.loaded.load(Ordering::Relaxed));
         let (count, oldest) = evaluated.fold((0, None::<&Arc<Source>>), |(count, oldest), script| {
@@ -119,6 +134,7 @@ impl Cache {
         let evicted = if count > self.most_evaluated { oldest.map(|script| script.sha) } else { None };
         if let Some(sha) = evicted {
             scripts.remove(&sha);
+            self.generation.fetch_add(1, Ordering::Release);
         }
         (added, evicted.is_some())
     }
@@ -132,6 +148,7 @@ impl Cache {
 
     pub(crate) fn clear(&self) {
         self.scripts.write().clear();
+        self.generation.fetch_add(1, Ordering::Release);
     }
 
     /// How many scripts are cached, and the bytes of their sources.

@@ -54,8 +54,8 @@ impl Inner {
     fn eval_sha_command(&self, args: Args<'_>, turn: &mut Turn, mode: Mode) -> Result<Value, Failed> {
         let sha = Sha::parse(args.at(1)).ok_or(Error::NO_SCRIPT)?;
         let (keys, rest) = keys_and_args(args)?;
-        let script = self.cache.find(sha).ok_or(Error::NO_SCRIPT)?;
-        self.run(&script, Call { keys, args: rest, mode }, turn)
+        let call = Call { keys, args: rest, mode };
+        self.eval_sha(sha, call, turn).unwrap_or_else(|| Err(Error::NO_SCRIPT.into()))
     }
 }
 

@@ -1,12 +1,11 @@
 //! Running a script: finding its compiled form, its locks, its result.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::Inner;
 use super::cache::{Sha, Source};
 use super::host::Run;
-use super::pool::Taken;
+use super::pool::{Known, Taken};
 use crate::error::{Error, ErrorKind, Result, one_line};
 use crate::keyspace::Turn;
 use crate::store::LockMode;
@@ -58,31 +57,37 @@ impl Inner {
     /// Runs a source text, caching it if it compiles.
     pub(super) fn eval(&self, source: &[u8], call: Call<'_>, turn: &mut Turn) -> Result<Value, Failed> {
         let sha = Sha::of(source);
-        if let Some(script) = self.cache.find(sha) {
-            return self.run(&script, call, turn);
+        let mut state = self.pool.take(self)?;
+        if let Some(known) = state.find(&self.cache, sha) {
+            return self.run(state, &known?, call, turn);
         }
         let script = Source::new(sha, source)?;
-        let mut state = self.pool.take(self)?;
-        state.compile(&script)?;
+        let function = state.compile(&script)?;
         let (script, evicted) = self.cache.add_evaluated(script);
         if evicted {
             self.store.inner.space.stats.evicted_scripts.add(1);
         }
         self.publish_figures();
-        self.run_in(state, &script, call, turn)
+        self.run(state, &Known { script, function }, call, turn)
     }
 
-    /// Runs a cached script.
+    /// Runs a cached script; `None` if it is not cached.
     #[inline]
-    pub(super) fn run(&self, script: &Arc<Source>, call: Call<'_>, turn: &mut Turn) -> Result<Value, Failed> {
-        let state = self.pool.take(self)?;
-        self.run_in(state, script, call, turn)
+    pub(super) fn eval_sha(&self, sha: Sha, call: Call<'_>, turn: &mut Turn) -> Option<Result<Value, Failed>> {
+        let mut state = match self.pool.take(self) {
+            Ok(state) => state,
+            Err(error) => return Some(Err(error.into())),
+        };
+        match state.find(&self.cache, sha)? {
+            Ok(known) => Some(self.run(state, &known, call, turn)),
+            Err(error) => Some(Err(error.into())),
+        }
     }
 
-    fn run_in(
+    fn run(
         &self,
         mut state: Taken<'_>,
-        script: &Source,
+        Known { script, function }: &Known,
         call: Call<'_>,
         turn: &mut Turn,
     ) -> Result<Value, Failed> {
@@ -90,7 +95,6 @@ impl Inner {
         if call.mode == Mode::ReadOnly && flags.strict && !flags.no_writes {
             return Err(Error::WRITE_SCRIPT_WITH_RO.into());
         }
-        let function = state.compile(script)?;
         let any_key = flags.undeclared_keys.unwrap_or(self.undeclared_keys);
         let state = &mut *state;
         let limits = Limits {
@@ -101,7 +105,7 @@ impl Inner {
             if call.mode == Mode::ReadOnly || flags.no_writes { LockMode::Read } else { LockMode::Write };
         let declared = if any_key { None } else { Some(call.keys) };
         let mut run = Run::new(self, turn.db, lock, declared, &state.control, &mut state.tally);
-        let result = state.vm.run(function, call.keys, call.args, &mut run, limits);
+        let result = state.vm.run(*function, call.keys, call.args, &mut run, limits);
         turn.wrote |= run.turn.wrote;
         drop(run);
         self.store.inner.space.stats.add(&mut state.tally);

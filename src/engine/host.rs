@@ -7,7 +7,7 @@ use crate::dispatch;
 use crate::error::{Error, ErrorKind, Result};
 use crate::keyspace::{Access, Ctx, Key, Tally, Turn};
 use crate::reply::Reply;
-use crate::store::{Held, LockMode};
+use crate::store::{Held, LockMode, ShardSet};
 use crate::vm::{Control, Host, KILLED};
 
 /// What must be looked at before a command runs: a command with one of these flags, as long as it was not allowed
@@ -87,7 +87,7 @@ impl<'e> Run<'e> {
         }
         if spec.is(flag::WRITE) && !self.writes {
             // A script that gets BUSY here has not written: it is stopped at its own time, not called overdue.
-            self.lock_keys(command, args)?;
+            self.lock_keys(dispatch::locks(&self.engine.store, *command, args).0)?;
             if !self.control.begin_write() {
                 return Err(Error::owned(ErrorKind::ScriptKilled, KILLED));
             }
@@ -108,28 +108,24 @@ impl<'e> Run<'e> {
     /// Locks the shards that a command needs. A script with declared keys, or one that only reads, locks all that it
     /// may touch with its first command.
     #[inline(never)]
-    fn lock_keys(&mut self, command: &Command, args: Args<'_>) -> Result<()> {
+    fn lock_keys(&mut self, shards: ShardSet) -> Result<()> {
         let inner = &self.engine.store.inner;
+        let as_needed = self.declared.is_none() && self.lock == LockMode::Write;
         if self.held.is_none() {
-            let held = match self.declared {
-                Some(keys) => inner.hold(keys.iter().map(|key| inner.shard_of(key)).collect(), self.lock)?,
-                None if self.lock == LockMode::Read => inner.hold(inner.all(), self.lock)?,
-                None => inner.hold_as_needed()?,
-            };
-            self.held = Some(held);
             self.waited = true;
+            self.held = Some(match self.declared {
+                Some(keys) => inner.hold(keys.iter().map(|key| inner.shard_of(key)).collect(), self.lock)?,
+                None if as_needed => inner.hold_as_needed()?,
+                None => inner.hold(inner.all(), self.lock)?,
+            });
         }
-        if self.declared.is_none()
-            && self.lock == LockMode::Write
-            && let Some(held) = &mut self.held
-        {
-            let (shards, _) = dispatch::locks(&self.engine.store, *command, args);
+        if as_needed && let Some(held) = &mut self.held {
             self.waited |= held.extend(shards)?;
         }
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn run(&mut self, command: &Command, args: Args<'_>, out: &mut dyn Reply) -> Result<()> {
         match (command.spec.handler, command.only_key) {
             (Handler::Store(run), Some(at)) => {
@@ -138,7 +134,7 @@ impl<'e> Run<'e> {
                 let key = Key { bytes, hash: space.hash(bytes) };
                 let shard = space.shard(key.hash);
                 if !self.held.as_ref().is_some_and(|held| held.has(shard)) {
-                    self.lock_keys(command, args)?;
+                    self.lock_keys(ShardSet::one(shard))?;
                 }
                 let access = self.held.as_mut().map_or(Access::None, |held| held.access_one(shard));
                 run(&mut Ctx::with_key(space, access, &mut self.turn, key), args, out)
@@ -155,7 +151,7 @@ impl<'e> Run<'e> {
                 if command.spec.keys.is_empty() && !command.spec.is(flag::ALL_KEYS) {
                     return run(&mut Ctx::new(space, Access::None, &mut self.turn), args, out);
                 }
-                self.lock_keys(command, args)?;
+                self.lock_keys(dispatch::locks(&self.engine.store, *command, args).0)?;
                 let access = self.held.as_mut().map_or(Access::None, Held::access);
                 run(&mut Ctx::new(space, access, &mut self.turn), args, out)
             }
@@ -167,7 +163,7 @@ impl<'e> Run<'e> {
 
 #[cold]
 fn check_declared(command: &Command, args: Args<'_>, declared: &[&[u8]]) -> Result<()> {
-    if command.spec.is(flag::ALL_KEYS) {
+    if command.spec.reaches_all_keys(args) {
         return Err(Error::CALL_NOSCRIPT);
     }
     dispatch::each_key(*command, args, |key| {

@@ -208,8 +208,8 @@ impl Engine {
         args: &[A],
         mode: Mode,
     ) -> Result<Value> {
-        let (keys, args) = (slices(keys), slices(args));
-        let call = Call { keys: &keys, args: &args, mode };
+        let (keys, args) = (Slices::of(keys), Slices::of(args));
+        let call = Call { keys: keys.get(), args: args.get(), mode };
         self.inner.eval(source, call, &mut self.inner.store.turn()).map_err(eval::Failed::into_error)
     }
 
@@ -220,10 +220,11 @@ impl Engine {
         args: &[A],
         mode: Mode,
     ) -> Result<Value> {
-        let (keys, args) = (slices(keys), slices(args));
-        let call = Call { keys: &keys, args: &args, mode };
-        let script = Sha::parse(sha).and_then(|sha| self.inner.cache.find(sha)).ok_or(Error::NO_SCRIPT)?;
-        self.inner.run(&script, call, &mut self.inner.store.turn()).map_err(eval::Failed::into_error)
+        let sha = Sha::parse(sha).ok_or(Error::NO_SCRIPT)?;
+        let (keys, args) = (Slices::of(keys), Slices::of(args));
+        let call = Call { keys: keys.get(), args: args.get(), mode };
+        let result = self.inner.eval_sha(sha, call, &mut self.inner.store.turn());
+        result.ok_or(Error::NO_SCRIPT)?.map_err(eval::Failed::into_error)
     }
 
     /// Caches a script without running it, and answers its SHA-1 (SCRIPT LOAD). It stays until a flush.
@@ -383,6 +384,30 @@ impl Inner {
     }
 }
 
-fn slices<S: AsRef<[u8]>>(strings: &[S]) -> Vec<&[u8]> {
-    strings.iter().map(AsRef::as_ref).collect()
+/// Byte strings of any kind as slices; a few need no vector.
+enum Slices<'s> {
+    Few([&'s [u8]; 4], usize),
+    Many(Vec<&'s [u8]>),
+}
+
+impl<'s> Slices<'s> {
+    #[inline]
+    fn of<S: AsRef<[u8]>>(strings: &'s [S]) -> Slices<'s> {
+        let mut few = [&[][..]; 4];
+        if strings.len() > few.len() {
+            return Slices::Many(strings.iter().map(AsRef::as_ref).collect());
+        }
+        for (place, string) in few.iter_mut().zip(strings) {
+            *place = string.as_ref();
+        }
+        Slices::Few(few, strings.len())
+    }
+
+    #[inline]
+    fn get(&self) -> &[&'s [u8]] {
+        match self {
+            Slices::Few(few, len) => &few[..*len],
+            Slices::Many(all) => all,
+        }
+    }
 }

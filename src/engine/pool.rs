@@ -4,12 +4,14 @@
 use std::collections::HashMap;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use crossbeam_utils::CachePadded;
+use crossbeam_utils::atomic::AtomicCell;
 use parking_lot::Mutex;
 
 use super::Inner;
-use super::cache::Source;
+use super::cache::{Cache, Sha, Source};
 use crate::error::{Error, Result};
 use crate::keyspace::Tally;
 use crate::vm::{Control, Function, Vm};
@@ -17,9 +19,16 @@ use crate::vm::{Control, Function, Vm};
 /// Compiled scripts that a state keeps; past that it forgets all, so that evicted ones do not pile up.
 const MOST_FUNCTIONS: usize = 2_000;
 
+/// Places for an idle state that a thread looks at first.
+const PLACES: usize = 16;
+
 #[derive(Default)]
 pub(super) struct Pool {
-    idle: Mutex<Vec<State>>,
+    /// A thread's own place, if no more threads than places run scripts: taking a state from it and putting it back is
+    /// one instruction each.
+    places: [CachePadded<AtomicCell<Option<Box<State>>>>; PLACES],
+    /// States whose place was taken.
+    idle: Mutex<Vec<Box<State>>>,
     /// The kill switches of all states that exist.
     controls: Mutex<Vec<std::sync::Weak<Control>>>,
     /// Counts the flushes: a state from before one is dropped when its script ends.
@@ -30,12 +39,49 @@ pub(super) struct Pool {
 pub(super) struct State {
     pub(super) vm: Vm,
     functions: HashMap<u64, Function, foldhash::fast::RandomState>,
+    /// Scripts that were cached when the cache had this generation.
+    known: HashMap<Sha, Known, foldhash::fast::RandomState>,
+    known_in: u64,
     pub(super) control: Arc<Control>,
     pub(super) tally: Tally,
     generation: u64,
 }
 
+/// A cached script and its compiled form.
+#[derive(Clone)]
+pub(super) struct Known {
+    pub(super) script: Arc<Source>,
+    pub(super) function: Function,
+}
+
 impl State {
+    /// A cached script by its SHA-1, which counts as run now. Found before in this state, it takes no lock.
+    #[inline]
+    pub(super) fn find(&mut self, cache: &Cache, sha: Sha) -> Option<Result<Known>> {
+        let generation = cache.generation();
+        if self.known_in == generation
+            && let Some(known) = self.known.get(&sha)
+        {
+            cache.stamp(&known.script);
+            return Some(Ok(known.clone()));
+        }
+        self.learn(cache, sha, generation)
+    }
+
+    #[cold]
+    fn learn(&mut self, cache: &Cache, sha: Sha, generation: u64) -> Option<Result<Known>> {
+        if self.known_in != generation || self.known.len() >= MOST_FUNCTIONS {
+            self.known.clear();
+            self.known_in = generation;
+        }
+        let script = cache.find(sha)?;
+        Some(self.compile(&script).map(|function| {
+            let known = Known { script, function };
+            self.known.insert(sha, known.clone());
+            known
+        }))
+    }
+
     /// The compiled form of a script.
     ///
     /// # Errors
@@ -47,6 +93,7 @@ impl State {
             return Ok(*function);
         }
         if self.functions.len() >= MOST_FUNCTIONS {
+            self.known.clear();
             for (_, function) in self.functions.drain() {
                 self.vm.forget(function);
             }
@@ -60,15 +107,23 @@ impl State {
 impl Pool {
     /// A state for one script; it goes back when the answer is dropped.
     pub(super) fn take(&self, engine: &Inner) -> Result<Taken<'_>> {
-        let idle = self.idle.lock().pop();
-        let state = match idle {
+        let place = place();
+        let state = match self.places[place].take() {
             Some(state) => state,
-            None => self.make(engine)?,
+            None => self.take_other(engine)?,
         };
-        Ok(Taken { pool: self, state: Some(state) })
+        Ok(Taken { pool: self, place, state: Some(state) })
     }
 
     #[cold]
+    fn take_other(&self, engine: &Inner) -> Result<Box<State>> {
+        let idle = self.idle.lock().pop();
+        match idle.or_else(|| self.places.iter().find_map(|place| place.take())) {
+            Some(state) => Ok(state),
+            None => self.make(engine).map(Box::new),
+        }
+    }
+
     fn make(&self, engine: &Inner) -> Result<State> {
         let mut vm = Vm::new(engine.limits.memory)?;
         vm.set_numbers_as_g17(engine.numbers == super::NumberFormat::Digits17);
@@ -77,7 +132,15 @@ impl Pool {
         controls.retain(|control| control.strong_count() > 0);
         controls.push(Arc::downgrade(&control));
         let generation = self.generation.load(Ordering::Acquire);
-        Ok(State { vm, functions: HashMap::default(), control, tally: Tally::new(), generation })
+        Ok(State {
+            vm,
+            functions: HashMap::default(),
+            known: HashMap::default(),
+            known_in: 0,
+            control,
+            tally: Tally::new(),
+            generation,
+        })
     }
 
     /// Drops the idle states now, and the others when their scripts end.
@@ -85,6 +148,9 @@ impl Pool {
         self.generation.fetch_add(1, Ordering::AcqRel);
         let idle = std::mem::take(&mut *self.idle.lock());
         drop(idle);
+        for place in &self.places {
+            drop(place.take());
+        }
     }
 
     /// Kills every running script that has not written.
@@ -105,8 +171,22 @@ impl Pool {
 /// A state that one script has to itself.
 pub(super) struct Taken<'p> {
     pool: &'p Pool,
+    place: usize,
     /// Filled until the drop.
-    state: Option<State>,
+    state: Option<Box<State>>,
+}
+
+/// The place that this thread looks at first.
+#[inline]
+fn place() -> usize {
+    thread_local! {
+        static PLACE: usize = {
+            static NEXT: AtomicUsize = AtomicUsize::new(0);
+            NEXT.fetch_add(1, Ordering::Relaxed) % PLACES
+        };
+    }
+    // A thread that is being torn down has no place any more.
+    PLACE.try_with(|place| *place).unwrap_or(0)
 }
 
 impl Deref for Taken<'_> {
@@ -128,7 +208,10 @@ impl Drop for Taken<'_> {
             && state.generation == self.pool.generation.load(Ordering::Acquire)
             && !state.vm.is_bloated()
         {
-            self.pool.idle.lock().push(state);
+            // Another thread with this place may have put one there meanwhile.
+            if let Some(other) = self.pool.places[self.place].swap(Some(state)) {
+                self.pool.idle.lock().push(other);
+            }
         }
     }
 }

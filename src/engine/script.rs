@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::Engine;
-use super::cache::{Sha, Source};
+use super::Slices;
+use super::cache::Sha;
 use super::eval::{Call, Failed, Mode};
 use crate::blob::Blob;
 use crate::error::Result;
@@ -80,17 +81,11 @@ impl Script {
         let inner = &self.engine.inner;
         let call = Call { keys, args, mode: Mode::ReadWrite };
         let turn = &mut inner.store.turn();
-        let found: Option<Arc<Source>> = inner.cache.find(self.sha);
-        let result = match found {
-            Some(script) => inner.run(&script, call, turn),
-            None => inner.load(&self.source).map_err(Failed::from).and_then(|sha| {
-                // A flush between the two lines is as if it had come before the first.
-                match inner.cache.find(sha) {
-                    Some(script) => inner.run(&script, call, turn),
-                    None => inner.eval(&self.source, call, turn),
-                }
-            }),
-        };
+        let result = inner.eval_sha(self.sha, call, turn).unwrap_or_else(|| {
+            inner.load(&self.source)?;
+            // A flush between the two lines is as if it had come before the first.
+            inner.eval_sha(self.sha, call, turn).unwrap_or_else(|| inner.eval(&self.source, call, turn))
+        });
         result.map_err(Failed::into_error)
     }
 }
@@ -135,7 +130,8 @@ impl Invocation<'_> {
     ///
     /// As [`Engine::eval`], and one of kind [`Conversion`](crate::ErrorKind::Conversion) if the reply does not fit `T`.
     pub fn invoke<T: FromValue>(&self) -> Result<T> {
-        self.script.call(&super::slices(&self.keys), &super::slices(&self.args))?.convert()
+        let (keys, args) = (Slices::of(&self.keys), Slices::of(&self.args));
+        self.script.call(keys.get(), args.get())?.convert()
     }
 }
 

@@ -12,6 +12,7 @@ use std::convert::Infallible;
 
 use super::undo::{Record, Undo};
 use super::{Collection, Content, Db, Entry, Shard, Space, Text};
+use crate::ds::hash_order::Note;
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 
@@ -149,13 +150,13 @@ impl Access<'_> {
         shard.unwrap_or_else(|| unreachable!("a command wrote to shard {index}, which its row does not name"))
     }
 
-    /// Whether no other thread can look at the shards meanwhile.
-    #[inline]
-    fn is_exclusive(&self) -> bool {
+    /// A shard, and whether no other thread can look at it meanwhile.
+    #[inline(always)]
+    fn reach(&self, index: usize) -> (&Shard, bool) {
         match self {
-            Access::Write(..) => true,
-            Access::Many { is_exclusive, .. } => *is_exclusive,
-            Access::None | Access::Read(..) => false,
+            Access::Write(held, shard) if *held == index => (shard, true),
+            Access::Many { is_exclusive, .. } => (self.shard(index), *is_exclusive),
+            _ => (self.shard(index), false),
         }
     }
 }
@@ -254,12 +255,12 @@ impl<'a> Ctx<'a> {
     }
 
     /// Looks a key up as a command that reads does: counted as hit or miss, and its access time noted.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn find(&mut self, key: Key<'_>) -> Option<&Entry> {
         let seconds = self.access_seconds();
-        let (db, at) = self.look_up(key)?;
-        db.set_accessed(at, seconds);
-        db.get(at)
+        let (entry, accessed) = self.look_up(key)?;
+        accessed.set(seconds);
+        Some(entry)
     }
 
     /// The value of a string, looked up as a command that reads does.
@@ -283,29 +284,24 @@ impl<'a> Ctx<'a> {
 
     /// As [`find`](Ctx::find) for a command that asks about the key without reading its value: counted, but no access.
     pub(crate) fn find_untouched(&mut self, key: Key<'_>) -> Option<&Entry> {
-        let (db, at) = self.look_up(key)?;
-        db.get(at)
+        self.look_up(key).map(|(entry, _)| entry)
     }
 
-    /// A key's database and position, the look-up being counted as hit or miss.
-    #[inline]
-    fn look_up(&mut self, key: Key<'_>) -> Option<(&Db, usize)> {
+    /// A key's entry and the note of its access time, the look-up being counted as hit or miss.
+    #[inline(always)]
+    fn look_up(&mut self, key: Key<'_>) -> Option<(&Entry, &Note)> {
         let Ctx { space, access, turn, .. } = self;
-        let is_exclusive = access.is_exclusive();
-        let shard = access.shard(space.shard(key.hash));
-        let db = &shard.dbs[turn.db];
-        let at = db.find(key).filter(|&at| {
-            let end = db.get(at).and_then(Entry::end);
-            end.is_none_or(|end| end >= turn.millis(space))
-        });
+        let (shard, is_alone) = access.reach(space.shard(key.hash));
+        let found = shard.dbs[turn.db].look_up(key);
+        let found = found.filter(|(entry, _)| entry.end().is_none_or(|end| end >= turn.millis(space)));
         let (alone, shared) =
-            if at.is_some() { (&shard.hits, &space.hits) } else { (&shard.misses, &space.misses) };
-        if is_exclusive {
+            if found.is_some() { (&shard.hits, &space.hits) } else { (&shard.misses, &space.misses) };
+        if is_alone {
             alone.add_alone(1);
         } else {
             shared.add(1);
         }
-        Some((db, at?))
+        found
     }
 
     /// Looks a key up without a trace.

@@ -237,6 +237,9 @@ impl Kind {
 const KIND: u32 = 0b1111;
 const HAS_DEADLINE: u32 = 1 << 4;
 const RAW: u32 = 1 << 5;
+/// Where the key stands, in words behind the head: two bits, so that a look-up need not know the kind.
+const KEY_SHIFT: u32 = 6;
+const KEY_WORDS: u32 = 0b11;
 const EMBEDDED_SHIFT: u32 = 8;
 
 /// What the head says, and where the parts stand.
@@ -282,6 +285,7 @@ impl Shape {
         self.kind as u32
             | if self.has_deadline { HAS_DEADLINE } else { 0 }
             | if self.raw { RAW } else { 0 }
+            | ((self.key_at() as u32 / 8 - 1) & KEY_WORDS) << KEY_SHIFT
             | (self.embedded as u32) << EMBEDDED_SHIFT
     }
 }
@@ -369,17 +373,20 @@ impl Entry {
 
     #[inline]
     pub(crate) fn key(&self) -> &[u8] {
-        let shape = self.shape();
-        self.slice(shape.key_at(), shape.key)
+        let (len, meta) = self.head();
+        self.slice(8 + (meta >> KEY_SHIFT & KEY_WORDS) as usize * 8, len)
     }
 
     /// Whether the entry has this key. Keys are mostly short: two overlapping words spare the call of `memcmp`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn is_key(&self, key: &[u8]) -> bool {
         let own = self.key();
+        if own.len() != key.len() {
+            return false;
+        }
         match (own.first_chunk::<8>(), key.first_chunk::<8>(), own.last_chunk::<8>(), key.last_chunk::<8>()) {
-            (Some(first), Some(others_first), Some(last), Some(others_last)) if own.len() <= 16 => {
-                own.len() == key.len() && first == others_first && last == others_last
+            (Some(first), Some(others_first), Some(last), Some(others_last)) if key.len() <= 16 => {
+                first == others_first && last == others_last
             }
             _ => own == key,
         }
@@ -394,8 +401,17 @@ impl Entry {
     }
 
     /// When the key is gone: at its deadline, or when the last field of a hash is. In milliseconds since the epoch.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn end(&self) -> Option<i64> {
+        let (_, meta) = self.head();
+        if meta & (KIND | HAS_DEADLINE) <= Kind::Shared as u32 {
+            // A string without deadline, which most keys are.
+            return None;
+        }
+        self.end_of_others()
+    }
+
+    fn end_of_others(&self) -> Option<i64> {
         if self.shape().kind == Kind::Hash { self.end_of_hash() } else { self.deadline() }
     }
 
@@ -415,12 +431,14 @@ impl Entry {
     #[inline]
     pub(crate) fn text(&self) -> Result<Text<'_>> {
         let shape = self.shape();
+        if shape.kind == Kind::Embedded {
+            return Ok(Text::Bytes(self.slice(shape.bytes_at(), shape.embedded)));
+        }
         match shape.kind {
-            Kind::Embedded => Ok(Text::Bytes(self.slice(shape.bytes_at(), shape.embedded))),
             // SAFETY: (9) an integer's word holds it.
             Kind::Int => Ok(Text::Int(unsafe { self.0.add(shape.word()).cast::<i64>().read() })),
             Kind::Shared => Ok(Text::Shared(self.arc())),
-            Kind::Hash | Kind::List | Kind::Set | Kind::Zset => Err(Error::WRONG_TYPE),
+            _ => Err(Error::WRONG_TYPE),
         }
     }
 

@@ -6,7 +6,7 @@
 use super::expiry::ExpiryIndex;
 use super::space::Counter;
 use super::{Content, Entry, Key};
-use crate::ds::hash_order::HashOrder;
+use crate::ds::hash_order::{HashOrder, Note};
 use crate::rng::Rng;
 
 /// Writes between two looks at the expired keys of a shard, and how many go at most each time.
@@ -104,6 +104,12 @@ impl Db {
     #[inline]
     pub(crate) fn find(&self, key: Key<'_>) -> Option<usize> {
         self.keys.find(tag(key.hash), |entry| entry.is_key(key.bytes))
+    }
+
+    /// The entry of a key, and where its access time is noted.
+    #[inline(always)]
+    pub(crate) fn look_up(&self, key: Key<'_>) -> Option<(&Entry, &Note)> {
+        self.keys.find_noted(tag(key.hash), |entry| entry.is_key(key.bytes))
     }
 
     #[inline]

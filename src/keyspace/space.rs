@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use foldhash::fast::FixedState;
 
@@ -82,32 +82,91 @@ impl Space {
 }
 
 /// A counter that readers on many threads add to at the same time: each thread has a part of its own, so that the
-/// threads do not take a cache line from each other at every read.
-#[derive(Default)]
-pub(crate) struct Striped([Stripe; STRIPES]);
+/// threads do not take a cache line from each other at every read, and adding is no locked instruction.
+pub(crate) struct Striped {
+    own: Box<[Stripe; STRIPES]>,
+    /// For threads that have no stripe.
+    others: Stripe,
+}
 
-const STRIPES: usize = 16;
+const STRIPES: usize = 64;
 
 #[derive(Default)]
 #[repr(align(128))]
 struct Stripe(Counter);
 
+impl Default for Striped {
+    fn default() -> Striped {
+        Striped { own: Box::new(std::array::from_fn(|_| Stripe::default())), others: Stripe::default() }
+    }
+}
+
 impl Striped {
     #[inline]
     pub(crate) fn add(&self, n: u64) {
-        thread_local! {
-            static STRIPE: usize = {
-                static NEXT: AtomicUsize = AtomicUsize::new(0);
-                NEXT.fetch_add(1, Ordering::Relaxed) % STRIPES
-            };
+        match stripe::own().and_then(|stripe| self.own.get(stripe)) {
+            Some(Stripe(counter)) => counter.add_alone(n),
+            None => self.others.0.add(n),
         }
-        // A thread that is being torn down has no stripe any more.
-        let stripe = STRIPE.try_with(|stripe| *stripe).unwrap_or(0);
-        self.0[stripe].0.add(n);
     }
 
     pub(crate) fn get(&self) -> u64 {
-        self.0.iter().map(|stripe| stripe.0.get()).sum()
+        self.own.iter().chain([&self.others]).map(|stripe| stripe.0.get()).sum()
+    }
+}
+
+/// Which stripe a thread has to itself, from its first count to its end.
+mod stripe {
+    use std::cell::Cell;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::STRIPES;
+
+    /// A bit for each stripe that some thread has. Giving back releases and taking acquires, so that the next owner
+    /// goes on from what the last one counted.
+    static TAKEN: AtomicU64 = AtomicU64::new(0);
+    const _: () = assert!(STRIPES == u64::BITS as usize);
+
+    const UNKNOWN: usize = usize::MAX;
+    const NONE: usize = usize::MAX - 1;
+
+    thread_local! {
+        static OWN: Cell<usize> = const { Cell::new(UNKNOWN) };
+        static GIVE_BACK: GiveBack = const { GiveBack };
+    }
+
+    struct GiveBack;
+
+    impl Drop for GiveBack {
+        fn drop(&mut self) {
+            let own = OWN.replace(NONE);
+            if own < STRIPES {
+                TAKEN.fetch_and(!(1 << own), Ordering::Release);
+            }
+        }
+    }
+
+    /// This thread's, if there are not too many threads and it is not ending.
+    #[inline]
+    pub(super) fn own() -> Option<usize> {
+        match OWN.get() {
+            UNKNOWN => take(),
+            own => Some(own),
+        }
+    }
+
+    #[cold]
+    fn take() -> Option<usize> {
+        OWN.set(NONE);
+        // Registers the drop; a thread that is ending takes none.
+        GIVE_BACK.try_with(|_| ()).ok()?;
+        let free = |taken: u64| (taken != u64::MAX).then(|| taken.trailing_ones());
+        let before = TAKEN.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |taken| {
+            free(taken).map(|free| taken | 1 << free)
+        });
+        let own = free(before.ok()?)? as usize;
+        OWN.set(own);
+        Some(own)
     }
 }
 

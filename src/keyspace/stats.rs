@@ -159,12 +159,14 @@ impl Tally {
     #[inline]
     pub(crate) fn count(&mut self, id: usize) -> bool {
         let figures = &mut self.figures[id];
-        if figures.calls == 0 {
-            self.touched.push(id);
-        }
         figures.calls += 1;
         self.count += 1;
-        self.count.is_multiple_of(TIMED) || figures.timed == 0
+        if figures.calls == 1 {
+            let is_first = figures.timed == 0;
+            self.touched.push(id);
+            return is_first || self.count.is_multiple_of(TIMED);
+        }
+        self.count.is_multiple_of(TIMED)
     }
 
     pub(crate) fn time(&mut self, id: usize, nanos: u64) {

@@ -10,12 +10,12 @@ use crate::num;
 
 pub(super) unsafe extern "C-unwind" fn redis_call(lua: *mut ffi::lua_State) -> i32 {
     // SAFETY: (1) reason L.
-    unsafe { call(lua, true) }
+    unsafe { call::<true>(lua) }
 }
 
 pub(super) unsafe extern "C-unwind" fn redis_pcall(lua: *mut ffi::lua_State) -> i32 {
     // SAFETY: (2) reason L.
-    unsafe { call(lua, false) }
+    unsafe { call::<false>(lua) }
 }
 
 /// How step 2 ended: plain data, all else is in the core.
@@ -25,8 +25,9 @@ enum Outcome {
     Stopped,
 }
 
-#[inline]
-unsafe fn call(lua: *mut ffi::lua_State, raise: bool) -> i32 {
+/// `RAISE` tells `redis.call`, which raises errors, from `redis.pcall`.
+#[inline(always)]
+unsafe fn call<const RAISE: bool>(lua: *mut ffi::lua_State) -> i32 {
     // SAFETY: (3) reasons L and C. Step 1 reads strings that stay in this function's stack frame, where nothing
     // moves or frees them until it returns. Step 2 is `run`. In step 3 this frame holds numbers and pointers only.
     unsafe {
@@ -36,7 +37,7 @@ unsafe fn call(lua: *mut ffi::lua_State, raise: bool) -> i32 {
             Ok(args) => args,
             Err(line) => {
                 push_error(lua, line.as_bytes(), false);
-                return if raise { ffi::lua_error(lua) } else { 1 };
+                return if RAISE { ffi::lua_error(lua) } else { 1 };
             }
         };
         // Step 2.
@@ -49,7 +50,7 @@ unsafe fn call(lua: *mut ffi::lua_State, raise: bool) -> i32 {
             }
             Outcome::Failed => {
                 push_error(lua, &(*core).error, true);
-                if raise { ffi::lua_error(lua) } else { 1 }
+                if RAISE { ffi::lua_error(lua) } else { 1 }
             }
             Outcome::Stopped => {
                 limit::arm(lua);
@@ -64,7 +65,7 @@ unsafe fn call(lua: *mut ffi::lua_State, raise: bool) -> i32 {
 const LONGEST_NUMBER: usize = 400;
 
 /// Notes the arguments of a call in the core. They are valid until the call ends or the next one is noted.
-#[inline]
+#[inline(always)]
 pub(super) unsafe fn read_args<'c>(
     lua: *mut ffi::lua_State,
     core: *mut Core,
@@ -117,7 +118,7 @@ unsafe fn spell(lua: *mut ffi::lua_State, core: *mut Core, index: i32, count: us
 }
 
 /// Step 2: runs the command in the host. Calls no Lua function.
-#[inline]
+#[inline(always)]
 unsafe fn run(core: *mut Core, args: &[&[u8]]) -> Outcome {
     // SAFETY: (7) reason C; the closure's references are to different fields of the core.
     let done = caught(|| unsafe {

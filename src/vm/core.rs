@@ -48,6 +48,7 @@ pub(super) struct Core {
     pub(super) watch: Watch,
     /// What KEYS and ARGV of the coming script hold.
     pub(super) inputs: Inputs,
+    pub(super) shared_tables: [SharedTable; 2],
     /// The script's result while it is being converted, and then as a whole.
     pub(super) building: Building,
     pub(super) result: Option<Value>,
@@ -69,16 +70,27 @@ pub(super) struct Core {
 /// where the script has no use for them.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Inputs {
-    pub(super) keys: Option<Slices>,
-    pub(super) args: Option<Slices>,
+    pub(super) lists: [Option<Input>; 2],
     /// Whether the script's environment is the plain one.
     pub(super) is_plain: bool,
 }
 
+/// The strings of KEYS or ARGV.
 #[derive(Clone, Copy)]
-pub(super) struct Slices {
+pub(super) struct Input {
     pub(super) first: *const &'static [u8],
     pub(super) len: usize,
+    /// Whether the table can be the one that the scripts before had.
+    pub(super) is_shared: bool,
+}
+
+/// A table that one script after the other has as KEYS, or as ARGV.
+#[derive(Clone, Copy, Default)]
+pub(super) struct SharedTable {
+    /// Elements that it may hold.
+    pub(super) len: usize,
+    /// Whether the plain environment has it.
+    pub(super) is_set: bool,
 }
 
 /// What is known of a script's error.
@@ -155,7 +167,7 @@ pub(super) unsafe fn host<'h>(core: *mut Core) -> Option<&'h mut dyn Host> {
 
 /// Runs Rust code that may panic; `None` if it did. The panic ends here with all that it carried, so that the caller's
 /// frame holds plain data.
-#[inline]
+#[inline(always)]
 pub(super) fn caught<R>(work: impl FnOnce() -> R) -> Option<R> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(result) => Some(result),

@@ -222,7 +222,20 @@ pub(super) const NAME_OK: i32 = 1;
 pub(super) const TEXT_OK: i32 = 2;
 
 /// Pushes the noted reply as one value. Step 3 of the bridge's rule: it may jump at any allocation.
+#[inline(always)]
 pub(super) unsafe fn push(lua: *mut ffi::lua_State, core: *mut Core) {
+    // SAFETY: (6) as 1. What most calls answer is pushed here, anything else below.
+    unsafe {
+        let tokens = &raw mut (*core).reply;
+        match (*tokens).first {
+            Token::Bulk(span) if (*tokens).count == 1 => push_bytes(lua, span.of(&(*tokens).bytes)),
+            Token::Integer(number) if (*tokens).count == 1 => ffi::lua_pushnumber(lua, number as f64),
+            _ => push_any(lua, core),
+        }
+    }
+}
+
+unsafe fn push_any(lua: *mut ffi::lua_State, core: *mut Core) {
     // SAFETY: (1) reasons L and C; the tokens are not changed while they are pushed, and `open` is only touched here.
     unsafe {
         let tokens = &raw mut (*core).reply;

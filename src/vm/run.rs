@@ -8,11 +8,13 @@ use mlua::ffi;
 
 use super::alloc::Memory;
 use super::convert;
-use super::core::{Core, FEW_ARGS, Inputs, Place, RawFailure, Slices, bytes_at, core, push_bytes};
+use super::core::{
+    Core, FEW_ARGS, Input, Inputs, Place, RawFailure, SharedTable, bytes_at, core, push_bytes,
+};
 use super::limit::{self, Control, Stop, Watch};
 use super::load::load_text;
 use super::reply::Tokens;
-use super::scan::{Environment, Needs};
+use super::scan::{Environment, Needs, Use};
 use super::setup::{self, BASE_TOP, CONVERT, DESCRIBE, HANDLER, LOAD, PREPARE};
 use super::{Host, core::PROTECTED};
 use crate::error::Error;
@@ -100,6 +102,7 @@ impl Vm {
             numbers_as_g17: false,
             watch: Watch::new(),
             inputs: Inputs::default(),
+            shared_tables: [SharedTable::default(); 2],
             building: convert::Building::default(),
             result: None,
             reply_room: 0,
@@ -224,11 +227,9 @@ impl Vm {
             (*core).host = Some(std::mem::transmute::<NonNull<dyn Host + '_>, NonNull<dyn Host>>(host));
             let lent = Lent { core };
             let needs = function.needs;
-            (*core).inputs = Inputs {
-                keys: needs.keys.then(|| lend(keys)),
-                args: needs.args.then(|| lend(args)),
-                is_plain: needs.environment == Environment::Plain,
-            };
+            let is_plain = needs.environment == Environment::Plain;
+            let lists = [lend(keys, needs.keys, is_plain), lend(args, needs.args, is_plain)];
+            (*core).inputs = Inputs { lists, is_plain };
             (*core).protocol = Protocol::Resp2;
             (*core).reply_room = limits.reply;
             (*core).too_large = false;
@@ -238,7 +239,7 @@ impl Vm {
             (*core).watch.control.begin();
 
             let mut status = 0;
-            if needs.keys || needs.args {
+            if lists.iter().any(Option::is_some) {
                 ffi::lua_pushvalue(lua, PREPARE);
                 status = ffi::lua_pcall(lua, 0, 0, 0);
             }
@@ -341,10 +342,13 @@ impl Vm {
                 ffi::lua_gc(lua, ffi::LUA_GCRESTART, 0);
             }
             // Lua 5.1 does not collect when an allocation is refused: it must start with room.
-            let memory = &(*core).memory;
-            if memory.limit != usize::MAX && memory.used > memory.limit / 3 {
+            let limit = (*core).memory.limit;
+            if limit != usize::MAX && (*core).memory.used > limit / 3 {
+                // Not even the call that collects may find room below the limit.
+                (*core).memory.limit = usize::MAX;
                 ffi::lua_cpcall(lua, collect, std::ptr::null_mut());
                 ffi::lua_settop(lua, BASE_TOP);
+                (*core).memory.limit = limit;
             }
         }
     }
@@ -388,27 +392,53 @@ impl Drop for Lent {
     }
 }
 
-/// Slices with their lifetime forgotten; see the safety note in `run`.
-fn lend(slices: &[&[u8]]) -> Slices {
-    Slices { first: slices.as_ptr().cast(), len: slices.len() }
+/// Slices with their lifetime forgotten, if the script uses them; see the safety note in `run`.
+#[inline]
+fn lend(slices: &[&[u8]], used: Use, is_plain: bool) -> Option<Input> {
+    let is_shared = is_plain && used == Use::Elements;
+    (used != Use::None).then(|| Input { first: slices.as_ptr().cast(), len: slices.len(), is_shared })
 }
 
-/// Sets KEYS and ARGV where the script looks for them. Its upvalues are the table of globals, the two names, and the
-/// plain environment.
+/// Sets KEYS and ARGV where the script looks for them. Its upvalues are the table of globals, the two names, the
+/// plain environment, and the two tables that are shared.
 pub(super) unsafe extern "C-unwind" fn prepare(lua: *mut ffi::lua_State) -> i32 {
     // SAFETY: (16) reasons L and C; the inputs are lent for the length of `run`, which calls this.
     unsafe {
-        let inputs = (*core(lua)).inputs;
+        let core = core(lua);
+        let inputs = (*core).inputs;
         let environment = ffi::lua_upvalueindex(if inputs.is_plain { 4 } else { 1 });
-        for (name, slices) in [(2, inputs.keys), (3, inputs.args)] {
-            let Some(slices) = slices else { continue };
-            ffi::lua_pushvalue(lua, ffi::lua_upvalueindex(name));
-            ffi::lua_createtable(lua, slices.len as i32, 0);
-            for at in 0..slices.len {
-                push_bytes(lua, *slices.first.add(at));
+        for (list, name) in [(0, 2), (1, 3)] {
+            let Some(input) = inputs.lists[list] else { continue };
+            let shared = &raw mut (*core).shared_tables[list];
+            let mut old = 0;
+            if input.is_shared {
+                ffi::lua_pushvalue(lua, ffi::lua_upvalueindex(name + 3));
+                // The greater of the two, until all is done: memory may run out meanwhile.
+                old = (*shared).len;
+                (*shared).len = old.max(input.len);
+            } else {
+                ffi::lua_createtable(lua, input.len as i32, 0);
+            }
+            for at in 0..input.len {
+                push_bytes(lua, *input.first.add(at));
                 ffi::lua_rawseti_(lua, -2, at as i32 + 1);
             }
+            for at in input.len..old {
+                ffi::lua_pushnil(lua);
+                ffi::lua_rawseti_(lua, -2, at as i32 + 1);
+            }
+            if input.is_shared {
+                (*shared).len = input.len;
+                if (*shared).is_set {
+                    continue;
+                }
+            }
+            ffi::lua_pushvalue(lua, ffi::lua_upvalueindex(name));
+            ffi::lua_insert(lua, -2);
             ffi::lua_rawset(lua, environment);
+            if inputs.is_plain {
+                (*shared).is_set = input.is_shared;
+            }
         }
         0
     }

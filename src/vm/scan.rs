@@ -9,17 +9,26 @@
 //! * without SETTABLE as well, that names no global but a few that write to no table they are given, can have an
 //!   environment in which even the libraries are the real ones.
 //!
-//! A chunk that names neither KEYS nor ARGV, nor anything by which they could be found, is spared making them.
+//! A chunk that names neither KEYS nor ARGV, nor anything by which they could be found, is spared making them. One
+//! that has the plain environment and does nothing with KEYS but take elements of it, or its length, in the very next
+//! instruction and into the same register, never has the table itself in its hands: it can be the same table for
+//! every script.
 //!
 //! The instructions are read from the chunk as `lua_dump` writes it: header, then functions within functions, as
 //! Lua 5.1's reference implementation lays them out (`lundump.h`, `lopcodes.h`). Anything unexpected gets the proxy.
 
 /// Numbers of instructions, and the bits of an instruction that hold the number and the long operand.
 const GETGLOBAL: u32 = 5;
+const GETTABLE: u32 = 6;
 const SETGLOBAL: u32 = 7;
 const SETTABLE: u32 = 9;
+const LEN: u32 = 20;
 const OPCODE: u32 = 0x3f;
 const OPERAND_SHIFT: u32 = 14;
+/// The register that an instruction writes (8 bits), and its first operand (9 bits).
+const A_SHIFT: u32 = 6;
+const A: u32 = 0xff;
+const B_SHIFT: u32 = 23;
 
 /// Signature, version 5.1, format 0, little-endian, sizes of `int`, `size_t`, instruction and number, and that
 /// numbers are floats.
@@ -59,16 +68,26 @@ pub(super) enum Environment {
     Plain,
 }
 
+/// What a chunk does with KEYS, or with ARGV.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Use {
+    #[default]
+    None,
+    /// It takes elements, and has never the table in its hands.
+    Elements,
+    Any,
+}
+
 /// What a chunk needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Needs {
     pub(super) environment: Environment,
-    pub(super) keys: bool,
-    pub(super) args: bool,
+    pub(super) keys: Use,
+    pub(super) args: Use,
 }
 
 impl Needs {
-    const ALL: Needs = Needs { environment: Environment::Proxy, keys: true, args: true };
+    const ALL: Needs = Needs { environment: Environment::Proxy, keys: Use::Any, args: Use::Any };
 
     /// Reads a dumped chunk.
     pub(super) fn of(dump: &[u8]) -> Needs {
@@ -80,8 +99,8 @@ impl Needs {
         let is_plain = !found.sets_table && !found.names_others;
         Needs {
             environment: if is_plain { Environment::Plain } else { Environment::Globals },
-            keys: found.names_keys || found.names_leading,
-            args: found.names_args || found.names_leading,
+            keys: if found.names_leading { Use::Any } else { found.keys },
+            args: if found.names_leading { Use::Any } else { found.args },
         }
     }
 }
@@ -90,18 +109,19 @@ impl Needs {
 struct Found {
     sets_global: bool,
     sets_table: bool,
-    names_keys: bool,
-    names_args: bool,
+    keys: Use,
+    args: Use,
     names_leading: bool,
     /// A global that is not among the harmless ones.
     names_others: bool,
 }
 
 impl Found {
-    fn name(&mut self, name: &[u8]) {
+    /// Notes a global that is read, and how the value is used.
+    fn name(&mut self, name: &[u8], used: Use) {
         match name {
-            b"KEYS" => self.names_keys = true,
-            b"ARGV" => self.names_args = true,
+            b"KEYS" => self.keys = self.keys.max(used),
+            b"ARGV" => self.args = self.args.max(used),
             _ => {
                 self.names_leading |= LEADING.contains(&name);
                 self.names_others |= !HARMLESS.iter().any(|harmless| harmless.to_bytes() == name);
@@ -149,12 +169,20 @@ impl<'d> Reader<'d> {
         let instructions = self.int()?;
         let code = self.take(instructions.checked_mul(4)?)?;
         let constants = self.constants()?;
-        for word in code.chunks_exact(4) {
-            let instruction = u32::from_le_bytes(word.try_into().ok()?);
+        let mut code = code.chunks_exact(4).map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]]));
+        let mut next = code.next();
+        while let Some(instruction) = next {
+            next = code.next();
             match instruction & OPCODE {
                 GETGLOBAL => {
                     let name = constants.get((instruction >> OPERAND_SHIFT) as usize)?;
-                    found.name((*name)?);
+                    let register = instruction >> A_SHIFT & A;
+                    let takes_element = next.is_some_and(|next| {
+                        matches!(next & OPCODE, GETTABLE | LEN)
+                            && next >> A_SHIFT & A == register
+                            && next >> B_SHIFT == register
+                    });
+                    found.name((*name)?, if takes_element { Use::Elements } else { Use::Any });
                 }
                 SETGLOBAL => found.sets_global = true,
                 SETTABLE => found.sets_table = true,

@@ -161,7 +161,9 @@ pub(super) unsafe extern "C-unwind" fn open(lua: *mut ffi::lua_State) -> i32 {
         ffi::lua_pushstring_(lua, c"KEYS".as_ptr());
         ffi::lua_pushstring_(lua, c"ARGV".as_ptr());
         ffi::lua_pushvalue(lua, plain);
-        ffi::lua_pushcclosure(lua, run::prepare, 4);
+        ffi::lua_createtable(lua, 1, 0);
+        ffi::lua_createtable(lua, 1, 0);
+        ffi::lua_pushcclosure(lua, run::prepare, 6);
         ffi::lua_setfield(lua, ffi::LUA_REGISTRYINDEX, run::PREPARE_NAME.as_ptr());
         for name in convert::FIELDS {
             push_bytes(lua, name);

@@ -8,7 +8,7 @@ use super::*;
 use crate::rng::Rng;
 
 /// The invariants of the file's head.
-fn check<T>(table: &HashOrder<T>) {
+fn check<T, N: Default>(table: &HashOrder<T, N>) {
     let occupied: Vec<(usize, u32)> = (0..table.slots.len())
         .filter(|&at| table.slots[at].item.is_some())
         .map(|at| (at, table.slots[at].tag))
@@ -81,7 +81,7 @@ impl Pair {
         let drawn = self.table.random(rng).map(|at| *self.table.get(at).unwrap());
         assert_eq!(drawn.is_some(), !expected.is_empty());
         assert!(drawn.is_none_or(|item| expected.contains(&item)));
-        assert_eq!(self.table.memory(), self.table.slots.capacity() * size_of::<Slot<(u32, u16)>>());
+        assert_eq!(self.table.memory(), self.table.slots.capacity() * size_of::<Slot<(u32, u16), Note>>());
     }
 }
 
@@ -201,7 +201,7 @@ proptest! {
 #[test]
 fn a_crowd_at_the_end_of_the_range_makes_the_table_no_larger_than_its_items_need() {
     for tag in [u32::MAX, u32::MAX - 1, 0, 1 << 31] {
-        let mut table = HashOrder::new();
+        let mut table = HashOrder::<_>::new();
         for value in 0..2_000_u32 {
             table.insert(tag, value);
         }
@@ -219,7 +219,7 @@ fn a_crowd_at_the_end_of_the_range_makes_the_table_no_larger_than_its_items_need
 
 #[test]
 fn it_grows_and_shrinks_with_its_items() {
-    let mut table = HashOrder::new();
+    let mut table = HashOrder::<_>::new();
     assert_eq!(table.memory(), 0);
     let tag = |number: u32| number.wrapping_mul(0x9e37_79b9);
     for number in 0..10_000 {
@@ -240,7 +240,7 @@ fn it_grows_and_shrinks_with_its_items() {
 
 #[test]
 fn a_random_item_is_any_item_and_each_about_as_often() {
-    let mut table = HashOrder::new();
+    let mut table = HashOrder::<_>::new();
     for number in 0..20_u32 {
         table.insert(number << 27, number);
     }
@@ -256,7 +256,7 @@ fn a_random_item_is_any_item_and_each_about_as_often() {
 
 #[test]
 fn positions_that_hold_nothing_answer_nothing() {
-    let mut table = HashOrder::new();
+    let mut table = HashOrder::<_>::new();
     assert_eq!(table.find(5, |_: &u8| true), None);
     assert_eq!(table.seek(0), None);
     assert_eq!(table.after(0), None);
