@@ -118,7 +118,7 @@ pub(crate) fn timed<R>(store: &Store, command: Command, work: impl FnOnce() -> R
 /// Which shards a command needs, and how.
 pub(crate) fn locks(store: &Store, command: Command, args: Args<'_>) -> (ShardSet, LockMode) {
     let mode = if command.spec.is(flag::WRITE) { LockMode::Write } else { LockMode::Read };
-    if command.spec.is(flag::ALL_KEYS) {
+    if command.spec.reaches_all_keys(args) {
         return (store.inner.all(), mode);
     }
     let keys = command.spec.keys.iter().filter_map(|keys| keys.positions(args)).flatten();
@@ -149,7 +149,7 @@ pub(crate) fn execute_held(
     let command = look_up(store, args)?;
     each_key(command, args, |key| if declared(key) { Ok(()) } else { Err(Error::undeclared_key(key)) })?;
     match command.spec.handler {
-        Handler::Store(run) if !command.spec.is(flag::ALL_KEYS) => {
+        Handler::Store(run) if !command.spec.reaches_all_keys(args) => {
             timed(store, command, || run(&mut Ctx::new(&store.inner.space, held.access(), turn), args, out))
         }
         _ => Err(Error::NOT_IN_TRANSACTION),

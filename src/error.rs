@@ -234,6 +234,98 @@ impl Error {
         kind: ErrorKind::InvalidArgument,
         text: "ERR Invalid arguments specified for command",
     });
+    pub(crate) const NOT_POSITIVE: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::InvalidArgument,
+        text: "ERR value is out of range, must be positive",
+    });
+    pub(crate) const INDEX_OUT_OF_RANGE: Error =
+        Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR index out of range" });
+    pub(crate) const NUMKEYS_NOT_POSITIVE: Error =
+        Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR numkeys should be greater than 0" });
+    pub(crate) const COUNT_NOT_POSITIVE: Error =
+        Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR count should be greater than 0" });
+    pub(crate) const LPOS_RANK_ZERO: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::InvalidArgument,
+        text: "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative \
+         to start from the end of the list",
+    });
+    pub(crate) const LPOS_COUNT_NEGATIVE: Error =
+        Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR COUNT can't be negative" });
+    pub(crate) const LPOS_MAXLEN_NEGATIVE: Error =
+        Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR MAXLEN can't be negative" });
+    pub(crate) const ZADD_NX_WITH_XX: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::InvalidArgument,
+        text: "ERR XX and NX options at the same time are not compatible",
+    });
+    pub(crate) const ZADD_COMPARISONS: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::InvalidArgument,
+        text: "ERR GT, LT, and/or NX options at the same time are not compatible",
+    });
+    pub(crate) const ZADD_INCR_PAIRS: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::InvalidArgument,
+        text: "ERR INCR option supports a single increment-element pair",
+    });
+    pub(crate) const SCORE_IS_NAN: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::InvalidArgument,
+        text: "ERR resulting score is not a number (NaN)",
+    });
+    pub(crate) const BAD_SCORE_BOUND: Error =
+        Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR min or max is not a float" });
+    pub(crate) const BAD_LEX_BOUND: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::InvalidArgument,
+        text: "ERR min or max not valid string range item",
+    });
+    pub(crate) const ZRANGE_LIMIT_BY_RANK: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::InvalidArgument,
+        text: "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX",
+    });
+    pub(crate) const ZRANGE_SCORES_BY_LEX: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::InvalidArgument,
+        text: "ERR syntax error, WITHSCORES not supported in combination with BYLEX",
+    });
+    pub(crate) const BAD_WEIGHT: Error =
+        Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR weight value is not a float" });
+    pub(crate) const NEGATIVE_LIMIT: Error =
+        Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR LIMIT can't be negative" });
+    pub(crate) const OUT_OF_RANGE: Error =
+        Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR value is out of range" });
+    pub(crate) const HASH_NOT_INTEGER: Error =
+        Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR hash value is not an integer" });
+    pub(crate) const HASH_NOT_FLOAT: Error =
+        Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR hash value is not a float" });
+    pub(crate) const IS_NAN_OR_INFINITY: Error =
+        Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR value is NaN or Infinity" });
+    pub(crate) const NEGATIVE_EXPIRE: Error =
+        Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR invalid expire time, must be >= 0" });
+    pub(crate) const EXPIRE_MISSING: Error =
+        Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR missing expire time" });
+    pub(crate) const FIELDS_MISSING: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::InvalidArgument,
+        text: "ERR Mandatory argument FIELDS is missing or not at the right position",
+    });
+    pub(crate) const FIELDS_COUNT: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::InvalidArgument,
+        text: "ERR The `numfields` parameter must match the number of arguments",
+    });
+    // Three texts for the same mistake, each of other commands.
+    pub(crate) const FIELDS_NOT_POSITIVE: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::InvalidArgument,
+        text: "ERR Parameter `numFields` should be greater than 0",
+    });
+    pub(crate) const FIELDS_NOT_INTEGER: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::InvalidArgument,
+        text: "ERR Number of fields must be a positive integer",
+    });
+    pub(crate) const FIELDS_INVALID: Error =
+        Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR invalid number of fields" });
+    pub(crate) const HSETEX_CONDITIONS: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::InvalidArgument,
+        text: "ERR Only one of FXX or FNX arguments can be specified",
+    });
+    pub(crate) const HSETEX_TIMES: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::InvalidArgument,
+        text: "ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can be specified",
+    });
 
     pub(crate) const NO_SCRIPT: Error = Error::fixed(&Fixed {
         kind: ErrorKind::NoScript,
@@ -366,9 +458,22 @@ impl Error {
         Error::owned(ErrorKind::InvalidArgument, format!("ERR invalid expire time in '{command}' command"))
     }
 
+    pub(crate) fn no_input_key(command: &str) -> Error {
+        Error::owned(
+            ErrorKind::InvalidArgument,
+            format!("ERR at least 1 input key is needed for '{command}' command"),
+        )
+    }
+
     pub(crate) fn unsupported_option(option: &[u8]) -> Error {
         let mut line = b"ERR Unsupported option ".to_vec();
         line.extend_from_slice(c_string(option));
+        Error::owned(ErrorKind::InvalidArgument, one_line(line))
+    }
+
+    pub(crate) fn unknown_argument(argument: &[u8]) -> Error {
+        let mut line = b"ERR unknown argument: ".to_vec();
+        line.extend_from_slice(c_string(argument));
         Error::owned(ErrorKind::InvalidArgument, one_line(line))
     }
 

@@ -75,6 +75,7 @@ mod vm;
 pub use blob::Blob;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use commands::*;
+pub use ds::list::ListSide;
 pub use engine::*;
 pub use error::{Error, ErrorKind, Result};
 pub use protocol::Protocol;

@@ -9,6 +9,7 @@
 
 mod command_info;
 mod compare;
+mod families;
 mod generator;
 mod scripts;
 mod step;

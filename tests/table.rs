@@ -217,8 +217,10 @@ fn rows_have_the_real_servers_bytes() {
 }
 
 /// Arguments that are documented as newer servers do, or more plainly.
-const ARGUMENTS_DIFFER: &[(&str, &str)] =
-    &[("lcs", "since 7.2 the argument of MINMATCHLEN is called min-match-len")];
+const ARGUMENTS_DIFFER: &[(&str, &str)] = &[
+    ("hscan", "NOVALUES came with 7.4"),
+    ("lcs", "since 7.2 the argument of MINMATCHLEN is called min-match-len"),
+];
 
 /// A tree of arguments line by line. When an argument came into being is not part of it: the rows do not say.
 fn tree(arguments: &Value, indent: usize, lines: &mut Vec<String>) {

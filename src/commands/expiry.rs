@@ -96,7 +96,7 @@ impl When {
     }
 
     /// The deadline by the rule of the EXPIRE family: it may be past, as long as it fits 64 bits.
-    fn any_deadline(self, cx: &mut Ctx<'_>, command: &'static str) -> Result<i64> {
+    pub(super) fn any_deadline(self, cx: &mut Ctx<'_>, command: &'static str) -> Result<i64> {
         let (When::In { amount, millis } | When::At { amount, millis }) = self;
         let bad = || Error::invalid_expire(command);
         let amount = if millis { amount } else { amount.checked_mul(1000).ok_or_else(bad)? };
@@ -133,9 +133,9 @@ impl Unit {
     }
 }
 
-/// When the EXPIRE family sets a deadline.
+/// When the EXPIRE and HEXPIRE families set a deadline.
 ///
-/// A key without a deadline counts as one that ends later than all others.
+/// A key (or field) without a deadline counts as one that ends later than all others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ExpireCondition {
@@ -152,7 +152,7 @@ pub enum ExpireCondition {
 }
 
 impl ExpireCondition {
-    fn holds(self, old: Option<i64>, new: i64) -> bool {
+    pub(super) fn holds(self, old: Option<i64>, new: i64) -> bool {
         match self {
             ExpireCondition::IfNone => old.is_none(),
             ExpireCondition::IfSome => old.is_some(),
@@ -160,6 +160,18 @@ impl ExpireCondition {
             ExpireCondition::IfLess => old.is_none_or(|old| new < old),
             ExpireCondition::IfSomeAndLess => old.is_some_and(|old| new < old),
         }
+    }
+
+    /// The condition that one word names, in any case.
+    pub(super) fn of(word: &[u8]) -> Option<ExpireCondition> {
+        let conditions = [
+            ("NX", ExpireCondition::IfNone),
+            ("XX", ExpireCondition::IfSome),
+            ("GT", ExpireCondition::IfGreater),
+            ("LT", ExpireCondition::IfLess),
+        ];
+        let found = conditions.iter().find(|(name, _)| word.eq_ignore_ascii_case(name.as_bytes()));
+        found.map(|&(_, condition)| condition)
     }
 
     /// The options behind the amount.
@@ -186,20 +198,20 @@ impl ExpireCondition {
     }
 }
 
-/// How long a key has left.
+/// How long a key, or a field of a hash, has left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Ttl {
-    /// The key does not exist.
+    /// There is no such key or field.
     Missing,
-    /// The key has no deadline.
+    /// It has no deadline.
     Persistent,
-    /// The key ends after this time, a whole number of milliseconds.
+    /// It ends after this time, a whole number of milliseconds.
     Left(Duration),
 }
 
 impl Ttl {
-    /// The time left, if the key exists and has a deadline.
+    /// The time left, if there is a deadline.
     #[must_use]
     pub fn left(self) -> Option<Duration> {
         match self {
@@ -209,21 +221,21 @@ impl Ttl {
     }
 }
 
-/// When a key ends.
+/// When a key, or a field of a hash, ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ExpireTime {
-    /// The key does not exist.
+    /// There is no such key or field.
     Missing,
-    /// The key has no deadline.
+    /// It has no deadline.
     Persistent,
-    /// The key ends at this many milliseconds after the Unix epoch.
+    /// It ends at this many milliseconds after the Unix epoch.
     AtMillis(i64),
 }
 
 impl ExpireTime {
     /// As EXPIRETIME and its relatives reply: -2, -1, or the time after `read` had it.
-    fn reply(self, read: impl FnOnce(i64) -> i64, out: &mut dyn Reply) {
+    pub(super) fn reply(self, read: impl FnOnce(i64) -> i64, out: &mut dyn Reply) {
         out.integer(match self {
             ExpireTime::Missing => -2,
             ExpireTime::Persistent => -1,

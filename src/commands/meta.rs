@@ -154,7 +154,11 @@ fn write_key_spec(keys: &KeySpec, out: &mut dyn Reply) {
     out.map(3);
     out.bulk(b"flags");
     write_names(keys.access, access::NAMES, out);
-    write_search("begin_search", "index", &[("index", keys.first as i64)], out);
+    if let FindKeys::Found { .. } | FindKeys::Derived { .. } = keys.find {
+        write_search("begin_search", "unknown", &[], out);
+    } else {
+        write_search("begin_search", "index", &[("index", keys.first as i64)], out);
+    }
     match keys.find {
         FindKeys::Range { last, step } => {
             let parts = [("lastkey", last.into()), ("keystep", step.into()), ("limit", 0)];
@@ -163,6 +167,7 @@ fn write_key_spec(keys: &KeySpec, out: &mut dyn Reply) {
         FindKeys::Counted => {
             write_search("find_keys", "keynum", &[("keynumidx", 0), ("firstkey", 1), ("keystep", 1)], out);
         }
+        FindKeys::Found { .. } | FindKeys::Derived { .. } => write_search("find_keys", "unknown", &[], out),
     }
 }
 
@@ -311,7 +316,11 @@ fn write_arguments(arguments: &[Argument], out: &mut dyn Reply) {
     out.bulk(b"arguments");
     out.array(arguments.len());
     for argument in arguments {
-        let flags = [(argument.optional, "optional"), (argument.multiple, "multiple")];
+        let flags = [
+            (argument.optional, "optional"),
+            (argument.multiple, "multiple"),
+            (argument.multiple && argument.repeats_token, "multiple_token"),
+        ];
         let flags: Vec<&str> = flags.iter().filter(|(is, _)| *is).map(|(_, name)| *name).collect();
         let extras = [
             argument.key_spec.is_some(),

@@ -6,12 +6,17 @@ use std::sync::OnceLock;
 mod args;
 mod connection;
 mod expiry;
+mod hashes;
 mod info;
+mod items;
 mod keys;
+mod lists;
 mod meta;
+mod picks;
 mod scripting;
 pub(crate) mod spec;
 mod strings;
+mod walk;
 
 use crate::reply::Reply;
 pub(crate) use args::Args;
@@ -19,10 +24,15 @@ use spec::{FindKeys, KeySpec};
 pub(crate) use spec::{CommandSpec, Handler, flag};
 
 pub use expiry::{ExpireCondition, ExpireTime, Ttl};
+pub use hashes::expiry::{FieldExpiry, FieldPersistence, HsetexOptions};
 pub use keys::CopyOptions;
 pub use keys::database::ScanOptions;
+pub use lists::ListPosition;
+pub use lists::positions::LposOptions;
+pub use picks::Picks;
 pub use strings::lcs::{LcsMatch, LcsMatches};
 pub use strings::{GetexOption, SetCondition, SetOptions, SetOutcome};
+pub use walk::WalkOptions;
 
 /// The HELP of a container: each line is a status.
 fn reply_help(lines: &[&str], out: &mut dyn Reply) {
@@ -86,6 +96,12 @@ pub(crate) fn table() -> &'static Table {
             strings::counters::COMMANDS,
             strings::lcs::COMMANDS,
             strings::ranges::COMMANDS,
+            hashes::COMMANDS,
+            hashes::expiry::COMMANDS,
+            hashes::scan::COMMANDS,
+            lists::COMMANDS,
+            lists::moves::COMMANDS,
+            lists::positions::COMMANDS,
             keys::COMMANDS,
             keys::database::COMMANDS,
             keys::object::COMMANDS,
@@ -173,7 +189,7 @@ impl Table {
     }
 
     /// The command or container of this name, in any case.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn find(&self, name: &[u8]) -> Option<&'static Command> {
         let packed = Packed::of(name);
         let mut at = packed.place();

@@ -96,12 +96,18 @@ pub(crate) mod category {
     pub(crate) const DANGEROUS: u32 = 1 << 9;
     pub(crate) const CONNECTION: u32 = 1 << 10;
     pub(crate) const SCRIPTING: u32 = 1 << 11;
+    pub(crate) const LIST: u32 = 1 << 12;
+    pub(crate) const SORTED_SET: u32 = 1 << 13;
+    pub(crate) const HASH: u32 = 1 << 14;
 
     /// With the sign that `COMMAND INFO` puts before them, and in its order.
     pub(crate) const NAMES: &[(u32, &str)] = &[
         (KEYSPACE, "@keyspace"),
         (READ, "@read"),
         (WRITE, "@write"),
+        (SORTED_SET, "@sortedset"),
+        (LIST, "@list"),
+        (HASH, "@hash"),
         (STRING, "@string"),
         (PUBSUB, "@pubsub"),
         (ADMIN, "@admin"),
@@ -133,6 +139,11 @@ pub(crate) enum FindKeys {
     Range { last: i8, step: u8 },
     /// The first position holds the number of keys, which begin at the next one.
     Counted,
+    /// At the position that the function finds, if there is such a key; `argument` is its name in the syntax.
+    Found { position: fn(Args<'_>) -> Option<usize>, argument: &'static str },
+    /// Not among the arguments: the names derive from what other keys hold. The function tells whether there may be
+    /// any, which are then all keys; `argument` is the name in the syntax of what they derive from.
+    Derived { any: fn(Args<'_>) -> bool, argument: &'static str },
 }
 
 /// The sort of a command, as `COMMAND DOCS` names it.
@@ -140,8 +151,11 @@ pub(crate) enum FindKeys {
 pub(crate) enum Group {
     Connection,
     Generic,
+    Hash,
+    List,
     Scripting,
     Server,
+    SortedSet,
     String,
 }
 
@@ -150,8 +164,11 @@ impl Group {
         match self {
             Group::Connection => "connection",
             Group::Generic => "generic",
+            Group::Hash => "hash",
+            Group::List => "list",
             Group::Scripting => "scripting",
             Group::Server => "server",
+            Group::SortedSet => "sorted-set",
             Group::String => "string",
         }
     }
@@ -320,7 +337,10 @@ impl CommandSpec {
             _ if matches!(self.handler, Handler::Container) => 0,
             Group::Connection => category::CONNECTION,
             Group::Generic => category::KEYSPACE,
+            Group::Hash => category::HASH,
+            Group::List => category::LIST,
             Group::Scripting => category::SCRIPTING,
+            Group::SortedSet => category::SORTED_SET,
             Group::String => category::STRING,
             Group::Server => 0,
         };
@@ -347,7 +367,7 @@ impl CommandSpec {
                 let last = if last < 0 { i64::from(last) } else { first + i64::from(last) };
                 Some((first, last, i64::from(step)))
             }
-            FindKeys::Counted => None,
+            FindKeys::Counted | FindKeys::Found { .. } | FindKeys::Derived { .. } => None,
         });
         let joined = ranges.reduce(|so_far, next| {
             if so_far.1 + 1 == next.0 && so_far.2 == 1 && next.2 == 1 {
@@ -357,6 +377,13 @@ impl CommandSpec {
             }
         });
         joined.unwrap_or_default()
+    }
+
+    /// Whether the command may touch keys that are not among its arguments.
+    #[inline]
+    pub(crate) fn reaches_all_keys(&self, args: Args<'_>) -> bool {
+        let derives = |keys: &KeySpec| matches!(keys.find, FindKeys::Derived { any, .. } if any(args));
+        self.is(flag::ALL_KEYS) || self.keys.iter().any(derives)
     }
 
     /// Whether this many arguments, the name included, fit.
@@ -385,6 +412,20 @@ pub(crate) const fn counted_keys(at: usize, access: u32) -> KeySpec {
     KeySpec { first: at, find: FindKeys::Counted, access }
 }
 
+/// A key whose position depends on the other arguments.
+pub(crate) const fn found_key(
+    position: fn(Args<'_>) -> Option<usize>,
+    argument: &'static str,
+    access: u32,
+) -> KeySpec {
+    KeySpec { first: 0, find: FindKeys::Found { position, argument }, access }
+}
+
+/// Keys whose names derive from what other keys hold.
+pub(crate) const fn derived_keys(any: fn(Args<'_>) -> bool, argument: &'static str, access: u32) -> KeySpec {
+    KeySpec { first: 0, find: FindKeys::Derived { any, argument }, access }
+}
+
 impl KeySpec {
     /// The positions of the keys among `args`; `None` where a count is not a number or is past the end.
     pub(crate) fn positions(&self, args: Args<'_>) -> Option<impl Iterator<Item = usize> + use<>> {
@@ -402,6 +443,11 @@ impl KeySpec {
                 let last = self.first.checked_add(count)?;
                 (self.first + 1, last, 1)
             }
+            FindKeys::Found { position, .. } => {
+                let at = position(args)?;
+                (at, at, 1)
+            }
+            FindKeys::Derived { .. } => return None,
         };
         (last < args.len()).then(|| (first..=last).step_by(step.max(1).into()))
     }

@@ -2,6 +2,7 @@
 
 mod expiry;
 mod keys;
+mod lists;
 mod server;
 mod strings;
 

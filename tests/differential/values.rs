@@ -2,7 +2,8 @@
 
 use crate::support::Rng;
 
-/// Few, so that commands meet on the same keys; some empty, binary, or alike but for their case.
+/// Few, so that commands meet on the same keys; some empty, binary, or alike but for their case. The last ones belong
+/// to one family each, so that what it puts there lasts a while.
 pub(crate) const KEYS: &[&[u8]] = &[
     b"a",
     b"b",
@@ -16,7 +17,12 @@ pub(crate) const KEYS: &[&[u8]] = &[
     b"bin\xff\x00ary",
     b"{tag}1",
     b"[a-c]*",
+    b"list:1",
+    b"list:2",
 ];
+
+/// How many of the keys belong to no family; they come first.
+const COMMON: usize = 12;
 
 const INTEGERS: &[&str] = &[
     "0",
@@ -123,7 +129,17 @@ const PATTERNS: &[&[u8]] = &[
 
 impl Rng {
     pub(crate) fn key(&mut self) -> Vec<u8> {
-        self.pick(KEYS).to_vec()
+        if self.one_in(8) { self.pick(KEYS).to_vec() } else { self.pick(&KEYS[..COMMON]).to_vec() }
+    }
+
+    /// Mostly a key of the family whose keys have this prefix, seldom any.
+    pub(crate) fn key_of(&mut self, family: &str) -> Vec<u8> {
+        let own = |key: &&&[u8]| key.starts_with(family.as_bytes());
+        match KEYS.iter().filter(own).count() {
+            0 => self.key(),
+            _ if self.one_in(4) => self.key(),
+            count => KEYS.iter().filter(own).nth(self.below(count)).expect("one of them").to_vec(),
+        }
     }
 
     /// One to `most` keys, some of them twice.

@@ -2,11 +2,10 @@
 
 use crate::blob::Blob;
 use crate::commands::spec::{Group, category, flag::*};
+use crate::commands::walk::{self, WalkOptions, fits};
 use crate::commands::{Args, CommandSpec};
 use crate::error::{Error, Result};
-use crate::glob;
 use crate::keyspace::{Ctx, Entry};
-use crate::num;
 use crate::reply::Reply;
 use crate::store::{LockMode, Store};
 
@@ -86,18 +85,11 @@ pub(in crate::commands) const COMMANDS: &[CommandSpec] = &[
 /// assert_eq!((cursor, keys.len()), (0, 2));
 /// # Ok::<(), redmoon::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ScanOptions {
-    pattern: Option<Blob>,
-    count: usize,
+    walk: WalkOptions,
     type_name: Option<Blob>,
-}
-
-impl Default for ScanOptions {
-    fn default() -> ScanOptions {
-        ScanOptions { pattern: None, count: 10, type_name: None }
-    }
 }
 
 impl ScanOptions {
@@ -110,7 +102,7 @@ impl ScanOptions {
     /// Only keys whose names fit a glob pattern (MATCH): `*`, `?`, `[a-z]` and `\` as in [`Store::keys`].
     #[must_use]
     pub fn matching(mut self, pattern: impl AsRef<[u8]>) -> ScanOptions {
-        self.pattern = Some(Blob::from(pattern.as_ref()));
+        self.walk = self.walk.matching(pattern);
         self
     }
 
@@ -118,7 +110,7 @@ impl ScanOptions {
     /// options.
     #[must_use]
     pub fn count(mut self, count: usize) -> ScanOptions {
-        self.count = count;
+        self.walk = self.walk.count(count);
         self
     }
 
@@ -131,14 +123,8 @@ impl ScanOptions {
 
     fn wants(&self, entry: &Entry) -> bool {
         let is_type = |name: &Blob| name.eq_ignore_ascii_case(entry.type_name().as_bytes());
-        self.pattern.as_ref().is_none_or(|pattern| fits(pattern, entry.key()))
-            && self.type_name.as_ref().is_none_or(is_type)
+        self.walk.wants(entry.key()) && self.type_name.as_ref().is_none_or(is_type)
     }
-}
-
-/// Whether a key fits a pattern. A lone star asks nothing of the name, so it may be empty.
-fn fits(pattern: &[u8], key: &[u8]) -> bool {
-    pattern == b"*" || glob::matches(pattern, key, false)
 }
 
 fn dbsize_cmd(cx: &mut Ctx<'_>, _: Args<'_>, out: &mut dyn Reply) -> Result<()> {
@@ -215,35 +201,22 @@ fn randomkey<'c>(cx: &'c mut Ctx<'_>) -> Option<&'c Entry> {
 }
 
 fn scan_cmd(cx: &mut Ctx<'_>, args: Args<'_>, out: &mut dyn Reply) -> Result<()> {
-    let cursor = num::parse_u64_prefixless(args.at(1)).ok_or(Error::INVALID_CURSOR)?;
-    let mut options = ScanOptions::new();
-    for at in (2..args.len()).step_by(2) {
-        let Some(value) = args.get(at + 1) else { return Err(Error::SYNTAX) };
-        if args.is(at, "COUNT") {
-            let count = args.integer(at + 1)?;
-            if count < 1 {
-                return Err(Error::SYNTAX);
-            }
-            options = options.count(usize::try_from(count).unwrap_or(usize::MAX));
-        } else if args.is(at, "MATCH") {
-            options = options.matching(value);
-        } else if args.is(at, "TYPE") {
-            options = options.of_type(value);
-        } else {
-            return Err(Error::SYNTAX);
-        }
-    }
+    let cursor = walk::cursor(args, 1)?;
+    let mut type_name = None;
+    let walk = WalkOptions::parse(args, 2, |at| {
+        type_name = Some(Blob::from(args.is(at, "TYPE").then(|| args.get(at + 1))??));
+        Some(2)
+    })?;
+    let options = ScanOptions { walk, type_name };
     let (cursor, found) = scan(cx, cursor, &options);
-    out.array(2);
-    out.bulk(itoa::Buffer::new().format(cursor).as_bytes());
-    out.array(found.len());
+    walk::reply(cursor, found.len(), out);
     found.iter().for_each(|key| out.blob(key));
     Ok(())
 }
 
 fn scan(cx: &mut Ctx<'_>, cursor: u64, options: &ScanOptions) -> (u64, Vec<Blob>) {
     let mut found = Vec::new();
-    let next = cx.walk(cursor, options.count, |entry| {
+    let next = cx.walk(cursor, options.walk.count, |entry| {
         if options.wants(entry) {
             found.push(Blob::from(entry.key()));
         }

@@ -14,6 +14,8 @@ pub(super) struct Argument {
     pub(super) token: Option<&'static str>,
     pub(super) optional: bool,
     pub(super) multiple: bool,
+    /// Whether the token stands before each, if there may be several.
+    pub(super) repeats_token: bool,
     /// Which of the row's key specifications finds it.
     pub(super) key_spec: Option<usize>,
     /// The choices of a `oneof`, the members of a `block`.
@@ -28,6 +30,7 @@ impl Argument {
             token: None,
             optional: false,
             multiple: false,
+            repeats_token: false,
             key_spec: None,
             parts: Vec::new(),
         }
@@ -69,6 +72,8 @@ const KINDS: &[(&str, &[&str])] = &[
             "index1",
             "index2",
             "numkeys",
+            "rank",
+            "num-matches",
             "protover",
         ],
     ),
@@ -210,8 +215,9 @@ impl Reader {
     fn word(&mut self, word: &str) -> Argument {
         let (name, kind) = word.split_once(':').unwrap_or((word, word));
         let mut argument = Argument::new(name, kind_of(kind));
-        argument.key_spec = self.key_spec();
-        if argument.key_spec.is_some() {
+        argument.key_spec = self.key_spec(name);
+        let is_derived = |at: usize| matches!(self.keys[at].find, FindKeys::Derived { .. });
+        if argument.key_spec.is_some_and(|at| !is_derived(at)) {
             argument.kind = "key";
         }
         self.pass();
@@ -266,12 +272,16 @@ impl Reader {
         self.at = self.at.map(|at| at + 1);
     }
 
-    /// The key specification that the argument at this position is the first find of, or one of its fixed ones.
-    fn key_spec(&self) -> Option<usize> {
-        let at = self.at?;
+    /// The key specification that the argument at this position is the first find of, or one of its fixed ones, or
+    /// that names it.
+    fn key_spec(&self, name: &str) -> Option<usize> {
         self.keys.iter().position(|keys| match keys.find {
-            FindKeys::Range { last, .. } => (keys.first..=keys.first + last.max(0) as usize).contains(&at),
-            FindKeys::Counted => at == keys.first + 1,
+            FindKeys::Range { last, .. } => {
+                let fixed = keys.first..=keys.first + last.max(0) as usize;
+                self.at.is_some_and(|at| fixed.contains(&at))
+            }
+            FindKeys::Counted => self.at == Some(keys.first + 1),
+            FindKeys::Found { argument, .. } | FindKeys::Derived { argument, .. } => argument == name,
         })
     }
 }
@@ -288,7 +298,7 @@ fn repeat(arguments: &mut Vec<Argument>, again: Argument) {
     }
     let mut first = arguments.split_off(start);
     let whole = if first.len() == 1 { first.swap_remove(0) } else { Argument::block(first) };
-    arguments.push(Argument { multiple: true, ..whole });
+    arguments.push(Argument { multiple: true, repeats_token: again.token.is_some(), ..whole });
 }
 
 #[cfg(test)]
