@@ -1,10 +1,11 @@
-//! How many bytes does a small key take, against Redis's own figure?
+//! How many bytes does a key take, against Redis's own figure?
 //!
 //! ```sh
 //! cargo bench --bench memory
 //! ```
 //!
-//! A million keys of 16 bytes, with values of 10 and 100 bytes, with and without a time to live.
+//! A million keys of 16 bytes, with values of 10 and 100 bytes, with and without a time to live; 100,000 small
+//! collections of each type; and one collection of a million elements of each type.
 //!
 //! What is counted. On the Redmoon side a counting allocator adds, for every block that is alive, what the C library
 //! really set aside: `malloc_usable_size` and the 8 bytes of its header, so rounding is paid for. On the Redis side it is
@@ -133,6 +134,85 @@ fn main() {
         }
         table.print();
     }
+    small_collections(arguments.scaled(100_000));
+    large_collections(arguments.scaled(1_000_000));
+}
+
+/// The commands that make a collection of `elements` elements, no more than a batch in each.
+type Fill = fn(key: &str, elements: std::ops::Range<usize>) -> Vec<String>;
+
+const TYPES: [(&str, usize, Fill); 4] = [
+    ("hash", 5, |key, elements| {
+        let pairs = elements.flat_map(|number| [format!("field:{number}"), format!("value:{number}")]);
+        ["HSET".to_owned(), key.to_owned()].into_iter().chain(pairs).collect()
+    }),
+    ("set of integers", 10, |key, elements| {
+        let members = elements.map(|number| (number * 3).to_string());
+        ["SADD".to_owned(), key.to_owned()].into_iter().chain(members).collect()
+    }),
+    ("sorted set", 10, |key, elements| {
+        let members = elements.flat_map(|number| [number.to_string(), format!("member:{number}")]);
+        ["ZADD".to_owned(), key.to_owned()].into_iter().chain(members).collect()
+    }),
+    ("list", 10, |key, elements| {
+        let elements = elements.map(|number| format!("element:{number}"));
+        ["RPUSH".to_owned(), key.to_owned()].into_iter().chain(elements).collect()
+    }),
+];
+
+/// Bytes that commands make the store grow by, and Redis.
+fn grown_by(commands: impl Fn() -> Box<dyn Iterator<Item = Vec<String>>>) -> (Option<f64>, f64) {
+    let store = Store::new();
+    store.execute(&["SADD", "first", "x"]).expect("SADD");
+    let before = ALIVE.load(Ordering::Relaxed);
+    for command in commands() {
+        store.execute(&command).expect("a command");
+    }
+    let ours = ALIVE.load(Ordering::Relaxed) - before;
+    let theirs = Oracle::start().map(|oracle| {
+        let mut redis = oracle.connect();
+        redis.raw(&["SADD", "first", "x"]);
+        let before = used_memory(&mut redis);
+        for command in commands() {
+            redis.raw(&command);
+        }
+        (used_memory(&mut redis) - before) as f64
+    });
+    (theirs, ours as f64)
+}
+
+fn small_collections(keys: usize) {
+    let title = format!("bytes a key, {keys} keys of 16 bytes");
+    let mut table = Table::new(title, &["value", "redis", "redmoon", "redmoon / redis"]);
+    for (name, elements, fill) in TYPES {
+        let (theirs, ours) =
+            grown_by(move || Box::new((0..keys).map(move |number| fill(&key(number), 0..elements))));
+        let per_key = |bytes: f64| format!("{:.1}", bytes / keys as f64);
+        let redis = theirs.map_or("-".to_owned(), per_key);
+        let ratio = times(ours / theirs.unwrap_or(f64::NAN));
+        table.row([format!("{name} of {elements}"), redis, per_key(ours), ratio]);
+    }
+    table.print();
+}
+
+fn large_collections(elements: usize) {
+    let title = format!("bytes an element, one collection of {elements} elements");
+    let mut table = Table::new(title, &["value", "redis", "redmoon", "redmoon / redis"]);
+    let strings: Fill = |key, elements| {
+        let members = elements.map(|number| format!("member:{number}"));
+        ["SADD".to_owned(), key.to_owned()].into_iter().chain(members).collect()
+    };
+    let types = TYPES.iter().map(|&(name, _, fill)| (name, fill)).chain([("set of strings", strings)]);
+    for (name, fill) in types {
+        let (theirs, ours) = grown_by(move || {
+            let firsts = (0..elements).step_by(BATCH);
+            Box::new(firsts.map(move |first| fill("large", first..elements.min(first + BATCH))))
+        });
+        let each = |bytes: f64| format!("{:.1}", bytes / elements as f64);
+        let redis = theirs.map_or("-".to_owned(), each);
+        table.row([name.to_owned(), redis, each(ours), times(ours / theirs.unwrap_or(f64::NAN))]);
+    }
+    table.print();
 }
 
 fn key(number: usize) -> String {

@@ -17,8 +17,8 @@
 //! # Counting instructions
 //!
 //! Where a machine is too noisy for times, callgrind counts instructions. `--only redmoon:WORKLOAD:N` runs one
-//! workload N times on the Redmoon side alone, without a server. The workloads are `empty`, `get`, `set`, `incr`
-//! (N is the number of calls in one script's loop) and `return1`, `get1` (N is the number of `eval_sha` calls).
+//! workload N times on the Redmoon side alone, without a server. The workloads are `empty` and those of `LOOPS` (N is
+//! the number of turns of one script's loop), and `return1`, `get1` (N is the number of `eval_sha` calls).
 //! Two runs with different N cancel the start-up: (I(200000) − I(100000)) / 100000 is the price of one.
 //!
 //! ```sh
@@ -51,14 +51,23 @@ use support::{Client, Oracle, client};
 
 const KEY: &str = "bench:key";
 const NUMBER: &str = "bench:number";
+const HASH: &str = "bench:hash";
+const LIST: &str = "bench:list";
+const QUEUE: &str = "bench:queue";
+const ZSET: &str = "bench:zset";
+const FIELDS: usize = 50;
+const ELEMENTS: usize = 100;
+const MEMBERS: usize = 10_000;
 const VALUE: &str = "0123456789";
 const NO_ARGS: &[&str] = &[];
 
-/// One kind of call in a loop.
+/// One kind of call in a loop, or a pair of calls.
 struct Loop {
     name: &'static str,
     key: &'static str,
     script: &'static str,
+    /// One of how many turns is taken, where a turn takes long.
+    one_in: usize,
     /// How many times as fast as Redis it has to be.
     target: f64,
 }
@@ -70,19 +79,66 @@ const LOOPS: &[Loop] = &[
         name: "get",
         key: KEY,
         script: "local n=tonumber(ARGV[1]) for i=1,n do redis.call('GET',KEYS[1]) end",
+        one_in: 1,
         target: 3.0,
     },
     Loop {
         name: "set",
         key: KEY,
         script: "local n=tonumber(ARGV[1]) for i=1,n do redis.call('SET',KEYS[1],ARGV[2]) end",
+        one_in: 1,
         target: 2.5,
     },
     Loop {
         name: "incr",
         key: NUMBER,
         script: "local n=tonumber(ARGV[1]) for i=1,n do redis.call('INCR',KEYS[1]) end",
+        one_in: 1,
         target: 4.0,
+    },
+    Loop {
+        name: "hset",
+        key: HASH,
+        script: "local n=tonumber(ARGV[1]) for i=1,n do redis.call('HSET',KEYS[1],'field:7',ARGV[2]) end",
+        one_in: 1,
+        target: 4.0,
+    },
+    Loop {
+        name: "hget",
+        key: HASH,
+        script: "local n=tonumber(ARGV[1]) for i=1,n do redis.call('HGET',KEYS[1],'field:7') end",
+        one_in: 1,
+        target: 3.0,
+    },
+    Loop {
+        name: "lpush+rpop",
+        key: QUEUE,
+        script: "local n=tonumber(ARGV[1]) \
+                 for i=1,n do redis.call('LPUSH',KEYS[1],ARGV[2]) redis.call('RPOP',KEYS[1]) end",
+        one_in: 1,
+        target: 4.0,
+    },
+    Loop {
+        name: "zadd+zscore",
+        key: ZSET,
+        script: "local n=tonumber(ARGV[1]) for i=1,n do local member='member:'..(i*7919%10000) \
+                 redis.call('ZADD',KEYS[1],i%1000,member) redis.call('ZSCORE',KEYS[1],member) end",
+        one_in: 2,
+        target: 3.0,
+    },
+    Loop {
+        name: "lrange 100",
+        key: LIST,
+        script: "local n=tonumber(ARGV[1]) for i=1,n do redis.call('LRANGE',KEYS[1],0,99) end",
+        one_in: 20,
+        target: 2.5,
+    },
+    Loop {
+        name: "hgetall 50",
+        key: HASH,
+        script: "local n=tonumber(ARGV[1]) for i=1,n do redis.call('HGETALL',KEYS[1]) end",
+        one_in: 20,
+        target: 2.5,
     },
 ];
 
@@ -124,34 +180,49 @@ fn engine() -> Engine {
 fn prepare(mut run: impl FnMut(&[&str])) {
     run(&["SET", KEY, VALUE]);
     run(&["SET", NUMBER, "0"]);
+    for field in 0..FIELDS {
+        run(&["HSET", HASH, &format!("field:{field}"), VALUE]);
+    }
+    for element in 0..ELEMENTS {
+        run(&["RPUSH", LIST, &format!("element:{element}")]);
+    }
+    for _ in 0..10 {
+        run(&["RPUSH", QUEUE, VALUE]);
+    }
+    for member in 0..MEMBERS {
+        run(&["ZADD", ZSET, &(member % 1000).to_string(), &format!("member:{member}")]);
+    }
 }
 
 /// (a)
 fn call_in_a_loop(arguments: &Arguments, mut redis: Option<&mut Client>, engine: &Engine) {
     let calls = arguments.scaled(1_000_000);
-    let count = calls.to_string();
     let title =
         format!("(a) redis.call in a script loop of {calls} calls: ns a call, the empty loop taken off");
     let mut table = Table::new(title, &["call", "redis", "redmoon", "ratio", "target"]);
-    let ours = |script: &str, key: &str| {
-        let elapsed = time(|| drop(black_box(engine.eval(script, &[key], &[&count, VALUE]).expect("EVAL"))));
+    let ours = |script: &str, key: &str, calls: usize| {
+        let args = [&calls.to_string(), VALUE];
+        let elapsed = time(|| drop(black_box(engine.eval(script, &[key], &args).expect("EVAL"))));
         per_operation(elapsed, calls)
     };
-    let mut theirs = |script: &str, key: &str| {
+    let mut theirs = |script: &str, key: &str, calls: usize| {
         let Some(redis) = redis.as_mut() else { return f64::NAN };
+        let count = calls.to_string();
         let elapsed = time(|| {
             let reply = redis.raw(&["EVAL", script, "1", key, &count, VALUE]);
             assert!(!reply.starts_with(b"-"), "{}", reply.escape_ascii());
         });
         per_operation(elapsed, calls)
     };
-    let mut both = |script: &str, key: &str| {
-        let medians = in_turns(ROUNDS, &mut [&mut || theirs(script, key), &mut || ours(script, key)]);
+    let mut both = |script: &str, key: &str, calls: usize| {
+        let sides: &mut [&mut dyn FnMut() -> f64] =
+            &mut [&mut || theirs(script, key, calls), &mut || ours(script, key, calls)];
+        let medians = in_turns(ROUNDS, sides);
         (medians[0], medians[1])
     };
-    let (their_loop, our_loop) = both(EMPTY_LOOP, KEY);
-    for Loop { name, key, script, target } in LOOPS {
-        let (theirs, ours) = both(script, key);
+    let (their_loop, our_loop) = both(EMPTY_LOOP, KEY, calls);
+    for Loop { name, key, script, one_in, target } in LOOPS {
+        let (theirs, ours) = both(script, key, calls / one_in);
         let (theirs, ours) = (theirs - their_loop, ours - our_loop);
         let ratio = times(theirs / ours);
         table.row([name.to_uppercase(), nanos(theirs), nanos(ours), ratio, format!("{target}x")]);

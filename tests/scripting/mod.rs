@@ -4,6 +4,7 @@ mod cache;
 mod conversion;
 mod kill_at_random;
 mod limits;
+mod money;
 mod parallel;
 mod random_scripts;
 mod script_object;
