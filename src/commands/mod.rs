@@ -14,14 +14,17 @@ mod lists;
 mod meta;
 mod picks;
 mod scripting;
+mod sets;
+mod sort;
 pub(crate) mod spec;
 mod strings;
 mod walk;
+mod zsets;
 
 use crate::reply::Reply;
 pub(crate) use args::Args;
 use spec::{FindKeys, KeySpec};
-pub(crate) use spec::{CommandSpec, Handler, flag};
+pub(crate) use spec::{CommandSpec, Handler, StoreFn, flag};
 
 pub use expiry::{ExpireCondition, ExpireTime, Ttl};
 pub use hashes::expiry::{FieldExpiry, FieldPersistence, HsetexOptions};
@@ -30,9 +33,14 @@ pub use keys::database::ScanOptions;
 pub use lists::ListPosition;
 pub use lists::positions::LposOptions;
 pub use picks::Picks;
+pub use sort::SortOptions;
 pub use strings::lcs::{LcsMatch, LcsMatches};
 pub use strings::{GetexOption, SetCondition, SetOptions, SetOutcome};
 pub use walk::WalkOptions;
+pub use zsets::pop::ZsetEnd;
+pub use zsets::query::{LexBound, LexRange, RankRange, ScoreBound, ScoreRange, ZrangeQuery};
+pub use zsets::set_operations::Aggregate;
+pub use zsets::{ZaddOptions, ZaddOutcome};
 
 /// The HELP of a container: each line is a status.
 fn reply_help(lines: &[&str], out: &mut dyn Reply) {
@@ -49,19 +57,43 @@ pub(crate) struct Command {
     pub(crate) spec: &'static CommandSpec,
     /// The name of the container of a subcommand.
     pub(crate) parent: Option<&'static str>,
-    /// The position of its key, if it has exactly one and always there.
-    pub(crate) only_key: Option<u8>,
+    /// For most commands: the little that a script's call needs to know of them.
+    quick: Option<Quick>,
+}
+
+/// A command of the store with exactly one key, always at the same place.
+#[derive(Clone, Copy)]
+pub(crate) struct Quick {
+    pub(crate) run: StoreFn,
+    pub(crate) key: usize,
+    flags: u32,
+    /// Fewest arguments, and how many more there may be.
+    least: usize,
+    more: usize,
 }
 
 impl Command {
     fn new(id: usize, spec: &'static CommandSpec, parent: Option<&'static str>) -> Command {
-        let only_key = match spec.keys {
-            [KeySpec { first, find: FindKeys::Range { last: 0, .. }, .. }] if !spec.is(flag::ALL_KEYS) => {
-                u8::try_from(*first).ok()
+        let arity = usize::from(spec.arity.unsigned_abs());
+        let more = if spec.arity < 0 { usize::MAX - arity } else { 0 };
+        let quick = match (spec.handler, spec.keys) {
+            (Handler::Store(run), [KeySpec { first, find: FindKeys::Range { last: 0, .. }, .. }])
+                if !spec.is(flag::ALL_KEYS) =>
+            {
+                Some(Quick { run, key: *first, flags: spec.flags, least: arity, more })
             }
             _ => None,
         };
-        Command { id, spec, parent, only_key }
+        Command { id, spec, parent, quick }
+    }
+
+    /// The quick way, if there is one, the number of arguments fits, and the command has none of these flags.
+    #[inline(always)]
+    pub(crate) fn quick(&self, arguments: usize, without: u32) -> Option<Quick> {
+        let fits = |quick: &Quick| {
+            arguments.wrapping_sub(quick.least) <= quick.more && quick.flags & without == 0
+        };
+        self.quick.filter(fits)
     }
 
     /// `get`, `object|encoding`: the name as statistics and error texts have it.
@@ -102,6 +134,15 @@ pub(crate) fn table() -> &'static Table {
             lists::COMMANDS,
             lists::moves::COMMANDS,
             lists::positions::COMMANDS,
+            sets::COMMANDS,
+            sets::combine::COMMANDS,
+            sets::draw::COMMANDS,
+            sort::COMMANDS,
+            zsets::COMMANDS,
+            zsets::pop::COMMANDS,
+            zsets::range::COMMANDS,
+            zsets::scan::COMMANDS,
+            zsets::set_operations::COMMANDS,
             keys::COMMANDS,
             keys::database::COMMANDS,
             keys::object::COMMANDS,

@@ -99,12 +99,14 @@ pub(crate) mod category {
     pub(crate) const LIST: u32 = 1 << 12;
     pub(crate) const SORTED_SET: u32 = 1 << 13;
     pub(crate) const HASH: u32 = 1 << 14;
+    pub(crate) const SET: u32 = 1 << 15;
 
     /// With the sign that `COMMAND INFO` puts before them, and in its order.
     pub(crate) const NAMES: &[(u32, &str)] = &[
         (KEYSPACE, "@keyspace"),
         (READ, "@read"),
         (WRITE, "@write"),
+        (SET, "@set"),
         (SORTED_SET, "@sortedset"),
         (LIST, "@list"),
         (HASH, "@hash"),
@@ -155,6 +157,7 @@ pub(crate) enum Group {
     List,
     Scripting,
     Server,
+    Set,
     SortedSet,
     String,
 }
@@ -168,17 +171,21 @@ impl Group {
             Group::List => "list",
             Group::Scripting => "scripting",
             Group::Server => "server",
+            Group::Set => "set",
             Group::SortedSet => "sorted-set",
             Group::String => "string",
         }
     }
 }
 
+/// Parses a command's arguments, runs its operation and writes its reply.
+pub(crate) type StoreFn = fn(&mut Ctx<'_>, Args<'_>, &mut dyn Reply) -> Result<()>;
+
 /// Who runs a command.
 #[derive(Clone, Copy)]
 pub(crate) enum Handler {
     /// The store itself.
-    Store(fn(&mut Ctx<'_>, Args<'_>, &mut dyn Reply) -> Result<()>),
+    Store(StoreFn),
     /// The store, for what needs neither keys nor the time (COMMAND, HELP). It takes no shard's lock, so it may run
     /// while its caller holds some.
     Server(fn(&crate::store::Store, Args<'_>, &mut dyn Reply) -> Result<()>),
@@ -247,7 +254,7 @@ impl CommandSpec {
 
     pub(crate) const fn new(
         name: &'static str,
-        run: fn(&mut Ctx<'_>, Args<'_>, &mut dyn Reply) -> Result<()>,
+        run: StoreFn,
     ) -> CommandSpec {
         CommandSpec::with(name, Handler::Store(run))
     }
@@ -336,10 +343,13 @@ impl CommandSpec {
         all |= match self.group {
             _ if matches!(self.handler, Handler::Container) => 0,
             Group::Connection => category::CONNECTION,
+            // What works on values of some types is in their categories instead.
+            Group::Generic if self.categories & (category::LIST | category::SET | category::SORTED_SET) != 0 => 0,
             Group::Generic => category::KEYSPACE,
             Group::Hash => category::HASH,
             Group::List => category::LIST,
             Group::Scripting => category::SCRIPTING,
+            Group::Set => category::SET,
             Group::SortedSet => category::SORTED_SET,
             Group::String => category::STRING,
             Group::Server => 0,

@@ -2,7 +2,7 @@
 
 use super::{Inner, LogLevel, noscript};
 use crate::clock::monotonic_nanos;
-use crate::commands::{Args, Command, Handler, flag, table};
+use crate::commands::{Args, Command, Handler, Quick, flag, table};
 use crate::dispatch;
 use crate::error::{Error, ErrorKind, Result};
 use crate::keyspace::{Access, Ctx, Key, Tally, Turn};
@@ -46,7 +46,7 @@ impl<'e> Run<'e> {
         Run {
             engine,
             held: None,
-            turn: Turn::new(db),
+            turn: Turn::of_script(db),
             lock,
             declared,
             control,
@@ -58,8 +58,6 @@ impl<'e> Run<'e> {
     }
 
     /// Everything that is known of a command before it runs: whether the script may call it.
-    #[cold]
-    #[inline(never)]
     fn check(&mut self, command: Option<&'static Command>, args: Args<'_>) -> Result<&'static Command> {
         let command = match command.and_then(|_| table().resolve(args)) {
             Some(Ok(command)) => command,
@@ -125,26 +123,25 @@ impl<'e> Run<'e> {
         Ok(())
     }
 
+    /// Runs a command with one key on that key's shard.
     #[inline(always)]
-    fn run(&mut self, command: &Command, args: Args<'_>, out: &mut dyn Reply) -> Result<()> {
-        match (command.spec.handler, command.only_key) {
-            (Handler::Store(run), Some(at)) => {
-                let space = &self.engine.store.inner.space;
-                let bytes = args.at(at.into());
-                let key = Key { bytes, hash: space.hash(bytes) };
-                let shard = space.shard(key.hash);
-                if !self.held.as_ref().is_some_and(|held| held.has(shard)) {
-                    self.lock_keys(ShardSet::one(shard))?;
-                }
-                let access = self.held.as_mut().map_or(Access::None, |held| held.access_one(shard));
-                run(&mut Ctx::with_key(space, access, &mut self.turn, key), args, out)
-            }
-            _ => self.run_other(command, args, out),
+    fn run_quick(&mut self, quick: Quick, args: Args<'_>, out: &mut dyn Reply) -> Result<()> {
+        let space = &self.engine.store.inner.space;
+        let bytes = args.at(quick.key);
+        let key = Key { bytes, hash: space.hash(bytes) };
+        let shard = space.shard(key.hash);
+        if !self.held.as_ref().is_some_and(|held| held.has(shard)) {
+            self.lock_keys(ShardSet::one(shard))?;
         }
+        let access = self.held.as_mut().map_or(Access::None, |held| held.access_one(shard));
+        (quick.run)(&mut Ctx::with_key(space, access, &mut self.turn, key), args, out)
     }
 
-    #[inline(never)]
-    fn run_other(&mut self, command: &Command, args: Args<'_>, out: &mut dyn Reply) -> Result<()> {
+    /// Runs a command that was checked.
+    fn run(&mut self, command: &Command, args: Args<'_>, out: &mut dyn Reply) -> Result<()> {
+        if let Some(quick) = command.quick(args.len(), 0) {
+            return self.run_quick(quick, args, out);
+        }
         match command.spec.handler {
             Handler::Store(run) => {
                 let space = &self.engine.store.inner.space;
@@ -158,6 +155,29 @@ impl<'e> Run<'e> {
             Handler::Server(run) => run(&self.engine.store, args, out),
             Handler::Engine | Handler::Session | Handler::Container => Err(Error::CALL_NOSCRIPT),
         }
+    }
+
+    /// A call that has to be checked or timed.
+    #[inline(never)]
+    fn call_closely(
+        &mut self,
+        found: Option<&'static Command>,
+        args: Args<'_>,
+        out: &mut dyn Reply,
+    ) -> Result<()> {
+        let command = self.check(found, args).map_err(|error| self.count_error(error))?;
+        let start = self.tally.count(command.id).then(monotonic_nanos);
+        let result = self.run(command, args, out);
+        if let Some(start) = start {
+            self.tally.time(command.id, monotonic_nanos().saturating_sub(start));
+        }
+        result.map_err(|error| self.failed(command, error))
+    }
+
+    #[cold]
+    fn failed(&self, command: &Command, error: Error) -> Error {
+        self.engine.store.inner.space.stats.of(command.id).failed.add(1);
+        self.count_error(error)
     }
 }
 
@@ -176,31 +196,16 @@ impl Host for Run<'_> {
     fn call(&mut self, args: &[&[u8]], out: &mut dyn Reply) -> Result<()> {
         let args = Args::new(args);
         let found = table().find(args.at(0));
-        let command = match found {
-            Some(command)
-                if command.spec.takes(args.len())
-                    && !command.spec.is(self.checked)
-                    && command.spec.subcommands.is_empty() =>
-            {
-                command
-            }
-            _ => match self.check(found, args) {
-                Ok(command) => command,
-                Err(error) => return Err(self.count_error(error)),
-            },
-        };
-        let start = if self.tally.count(command.id) { Some(monotonic_nanos()) } else { None };
-        let result = self.run(command, args, out);
-        if let Some(start) = start {
-            self.tally.time(command.id, monotonic_nanos().saturating_sub(start));
+        if let Some(command) = found
+            && let Some(quick) = command.quick(args.len(), self.checked)
+            && self.tally.count_untimed(command.id)
+        {
+            return match self.run_quick(quick, args, out) {
+                Ok(()) => Ok(()),
+                Err(error) => Err(self.failed(command, error)),
+            };
         }
-        match result {
-            Ok(()) => Ok(()),
-            Err(error) => {
-                self.engine.store.inner.space.stats.of(command.id).failed.add(1);
-                Err(self.count_error(error))
-            }
-        }
+        self.call_closely(found, args, out)
     }
 
     fn has_written(&self) -> bool {

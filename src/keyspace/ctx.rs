@@ -79,6 +79,8 @@ pub(crate) struct Turn {
     seconds: Option<u32>,
     /// Whether anything was changed.
     pub(crate) wrote: bool,
+    /// Whether a script calls, which gets in an order what others get in none, where Redis does so (SORT).
+    pub(crate) in_script: bool,
     /// Set while the changes may have to be rolled back.
     pub(crate) undo: Option<Box<Undo>>,
 }
@@ -101,6 +103,10 @@ struct Known {
 impl Turn {
     pub(crate) fn new(db: usize) -> Turn {
         Turn { db, ..Turn::default() }
+    }
+
+    pub(crate) fn of_script(db: usize) -> Turn {
+        Turn { in_script: true, ..Turn::new(db) }
     }
 
     /// The next command begins: its time is read anew.

@@ -156,17 +156,26 @@ impl Tally {
     }
 
     /// Counts a call; true if it should be timed.
-    #[inline]
     pub(crate) fn count(&mut self, id: usize) -> bool {
         let figures = &mut self.figures[id];
+        if figures.calls == 0 {
+            self.touched.push(id);
+        }
         figures.calls += 1;
         self.count += 1;
-        if figures.calls == 1 {
-            let is_first = figures.timed == 0;
-            self.touched.push(id);
-            return is_first || self.count.is_multiple_of(TIMED);
+        self.count.is_multiple_of(TIMED) || figures.timed == 0
+    }
+
+    /// Counts a call unless it is one that should be timed, or the script's first of this command.
+    #[inline(always)]
+    pub(crate) fn count_untimed(&mut self, id: usize) -> bool {
+        let Some(figures) = self.figures.get_mut(id) else { return false };
+        let is_plain = figures.calls > 0 && !(self.count + 1).is_multiple_of(TIMED);
+        if is_plain {
+            figures.calls += 1;
+            self.count += 1;
         }
-        self.count.is_multiple_of(TIMED)
+        is_plain
     }
 
     pub(crate) fn time(&mut self, id: usize, nanos: u64) {

@@ -36,6 +36,10 @@ unsafe fn call<const RAISE: bool>(lua: *mut ffi::lua_State) -> i32 {
         let args = match read_args(lua, core) {
             Ok(args) => args,
             Err(line) => {
+                // Not even a loop of calls that never come to a command goes on for ever.
+                if (*core).watch.wants_look(0) && must_stop(core) {
+                    return stopped(lua);
+                }
                 push_error(lua, line.as_bytes(), false);
                 return if RAISE { ffi::lua_error(lua) } else { 1 };
             }
@@ -52,13 +56,20 @@ unsafe fn call<const RAISE: bool>(lua: *mut ffi::lua_State) -> i32 {
                 push_error(lua, &(*core).error, true);
                 if RAISE { ffi::lua_error(lua) } else { 1 }
             }
-            Outcome::Stopped => {
-                limit::arm(lua);
-                ffi::lua_pushnil(lua);
-                1
-            }
+            Outcome::Stopped => stopped(lua),
         }
     }
+}
+
+/// The script must stop: its next instruction does.
+#[cold]
+unsafe fn stopped(lua: *mut ffi::lua_State) -> i32 {
+    // SAFETY: (6) reason L.
+    unsafe {
+        limit::arm(lua);
+        ffi::lua_pushnil(lua);
+    }
+    1
 }
 
 /// No number is spelled with more bytes than this.
@@ -120,24 +131,38 @@ unsafe fn spell(lua: *mut ffi::lua_State, core: *mut Core, index: i32, count: us
 /// Step 2: runs the command in the host. Calls no Lua function.
 #[inline(always)]
 unsafe fn run(core: *mut Core, args: &[&[u8]]) -> Outcome {
-    // SAFETY: (7) reason C; the closure's references are to different fields of the core.
-    let done = caught(|| unsafe {
+    // SAFETY: (7) reason C; the references are to different fields of the core.
+    unsafe {
         let reply = &mut (*core).reply;
-        if (*core).watch.wants_look(reply.len()) && limit::look(core).is_some() {
+        if (*core).watch.wants_look(reply.len()) && must_stop(core) {
             return Outcome::Stopped;
         }
         reply.clear((*core).protocol);
         let Some(host) = host(core) else { return fail(core, &Error::INTERNAL) };
-        match host.call(args, reply) {
-            Ok(()) => Outcome::Replied,
-            Err(error) => fail(core, &error),
+        match caught(|| host.call(args, reply)) {
+            Some(Ok(())) => Outcome::Replied,
+            Some(Err(error)) => fail_with(core, error),
+            None => fail(core, &Error::INTERNAL),
         }
-    });
-    match done {
-        Some(outcome) => outcome,
-        // SAFETY: (8) reason C.
-        None => unsafe { fail(core, &Error::INTERNAL) },
     }
+}
+
+/// A program's own clock may panic; then the script goes on until it is looked at again.
+#[cold]
+unsafe fn must_stop(core: *mut Core) -> bool {
+    // SAFETY: (8) reason C.
+    unsafe {
+        let before = (*core).watch.last_look;
+        let stop = caught(|| limit::look(core)).flatten();
+        (*core).watch.pace_calls(before);
+        stop.is_some()
+    }
+}
+
+#[cold]
+unsafe fn fail_with(core: *mut Core, error: Error) -> Outcome {
+    // SAFETY: (10) reason C.
+    unsafe { fail(core, &error) }
 }
 
 #[cold]

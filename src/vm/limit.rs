@@ -1,7 +1,8 @@
 //! Stopping a script: the time limit and the kill switch.
 //!
 //! Lua calls [`hook`] every so many instructions, and the bridge looks too, every so many calls of commands, because
-//! one command may take longer than many instructions. The clock is first read at the first look, so a short script
+//! one command may take longer than many instructions. A script whose loops all pass through calls has no hook
+//! ([`scan`](super::scan)). The clock is first read at the first look, so a short script
 //! reads none. How many instructions pass between two looks adapts to how long they take: a loop over a slow
 //! library function is looked at as often as a loop of additions.
 //!
@@ -24,6 +25,9 @@ pub(crate) const KILLED: &[u8] = b"ERR Script killed by user with SCRIPT KILL...
 /// nanoseconds. A loop over a library function that takes 50 microseconds is then looked at every 10 milliseconds.
 const FEW: i32 = 200;
 const MANY: i32 = 1_000;
+/// Calls of commands between two looks, at first and at most.
+const FIRST_CALLS: u32 = 4;
+const MOST_CALLS: u32 = 16;
 /// Looks that are closer than this (nanoseconds) are made rarer, and more frequent when they are this much apart.
 const CLOSE: u64 = 20_000;
 const FAR: u64 = 500_000;
@@ -97,10 +101,14 @@ pub(super) struct Watch {
     /// Nanoseconds; `None` is no limit.
     pub(super) limit: Option<u64>,
     started: Option<u64>,
-    last_look: u64,
+    pub(super) last_look: u64,
     /// Instructions between two looks.
     interval: i32,
+    /// Whether the main thread may have a hook.
+    is_hooked: bool,
+    /// Calls of commands until the next look, and between two looks.
     calls: u32,
+    calls_between: u32,
     pub(super) stop: Option<Stop>,
     overdue: bool,
 }
@@ -113,7 +121,9 @@ impl Watch {
             started: None,
             last_look: 0,
             interval: FEW,
-            calls: 0,
+            is_hooked: false,
+            calls: FIRST_CALLS,
+            calls_between: FIRST_CALLS,
             stop: None,
             overdue: false,
         }
@@ -124,7 +134,8 @@ impl Watch {
     pub(super) fn reset(&mut self, limit: Option<u64>) {
         self.limit = limit;
         self.started = None;
-        self.calls = 0;
+        self.calls = FIRST_CALLS;
+        self.calls_between = FIRST_CALLS;
         self.stop = None;
         self.overdue = false;
     }
@@ -132,8 +143,19 @@ impl Watch {
     /// Whether this call of a command should look at the clock.
     #[inline]
     pub(super) fn wants_look(&mut self, tokens: usize) -> bool {
-        self.calls = self.calls.wrapping_add(1);
-        self.calls.is_multiple_of(16) || tokens > 256
+        self.calls = self.calls.saturating_sub(1);
+        self.calls == 0 || tokens > 256
+    }
+
+    /// Sets the next look of the calls by how long it was since the last one.
+    pub(super) fn pace_calls(&mut self, before: u64) {
+        let passed = self.last_look.saturating_sub(before);
+        self.calls_between = match passed {
+            0..CLOSE => (self.calls_between * 2).min(MOST_CALLS),
+            FAR.. => (self.calls_between / 4).max(1),
+            _ => self.calls_between,
+        };
+        self.calls = self.calls_between;
     }
 }
 
@@ -142,7 +164,20 @@ pub(super) unsafe fn install(lua: *mut ffi::lua_State, core: *mut Core) {
     // SAFETY: (1) reasons L and C.
     unsafe {
         (*core).watch.interval = FEW;
+        (*core).watch.is_hooked = true;
         ffi::lua_sethook(lua, Some(hook), ffi::LUA_MASKCOUNT, FEW);
+    }
+}
+
+/// Takes the hook away, if there may be one.
+#[inline]
+pub(super) unsafe fn uninstall(lua: *mut ffi::lua_State, core: *mut Core) {
+    // SAFETY: (8) reasons L and C.
+    unsafe {
+        if (*core).watch.is_hooked {
+            (*core).watch.is_hooked = false;
+            ffi::lua_sethook(lua, None, 0, 0);
+        }
     }
 }
 
@@ -194,14 +229,18 @@ pub(super) unsafe fn look(core: *mut Core) -> Option<Stop> {
 /// Lets the hook fire at the next instruction, for a reason that was found outside it: raised from there, the error
 /// names the script's own line and not one of the error handler, which the hook would enter first.
 pub(super) unsafe fn arm(lua: *mut ffi::lua_State) {
-    // SAFETY: (5) reason L.
-    unsafe { ffi::lua_sethook(lua, Some(hook), ffi::LUA_MASKCOUNT, 1) };
+    // SAFETY: (5) reasons L and C.
+    unsafe {
+        (*core(lua)).watch.is_hooked = true;
+        ffi::lua_sethook(lua, Some(hook), ffi::LUA_MASKCOUNT, 1);
+    }
 }
 
 /// Raises the error that ends the script, and sees to it that it cannot go on.
 unsafe fn raise(lua: *mut ffi::lua_State, stop: Stop) -> ! {
     // SAFETY: (3) reason L; nothing in this frame needs dropping.
     unsafe {
+        (*core(lua)).watch.is_hooked = true;
         match stop {
             Stop::TimeLimit => {
                 ffi::lua_sethook(lua, Some(hook), ffi::LUA_MASKCOUNT, 1);
@@ -228,6 +267,7 @@ pub(super) unsafe fn check(lua: *mut ffi::lua_State) {
         let core = core(lua);
         if let Some(Some(stop)) = caught(|| look(core)) {
             // The error handler runs first, and the hook must not fire in it; from then on it ends what goes on.
+            (*core).watch.is_hooked = true;
             ffi::lua_sethook(lua, Some(hook), ffi::LUA_MASKCOUNT, MANY);
             match stop {
                 Stop::TimeLimit => push_error(lua, Error::SCRIPT_TIMED_OUT.as_bytes(), true),

@@ -50,6 +50,13 @@ pub(crate) struct Function {
     needs: Needs,
 }
 
+#[cfg(test)]
+impl Function {
+    pub(super) fn is_counted(self) -> bool {
+        self.needs.counting
+    }
+}
+
 /// How far one script may go.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
@@ -235,7 +242,9 @@ impl Vm {
             (*core).too_large = false;
             (*core).memory.refused_at = None;
             (*core).watch.reset(limits.time);
-            limit::install(lua, core);
+            if needs.counting {
+                limit::install(lua, core);
+            }
             (*core).watch.control.begin();
 
             let mut status = 0;
@@ -267,7 +276,7 @@ impl Vm {
                 0 => None,
                 _ => Some(self.failure(status)),
             };
-            ffi::lua_sethook(lua, None, 0, 0);
+            limit::uninstall(lua, core);
             if (*core).watch.stop == Some(Stop::TimeLimit) {
                 return Err(Failure::OutOfTime);
             }

@@ -14,8 +14,13 @@
 //! instruction and into the same register, never has the table itself in its hands: it can be the same table for
 //! every script.
 //!
+//! A chunk with the plain environment and no function of its own, in which every loop passes through `redis.call`, can
+//! do without the hook that counts instructions: [`loops`] says how that is found out.
+//!
 //! The instructions are read from the chunk as `lua_dump` writes it: header, then functions within functions, as
 //! Lua 5.1's reference implementation lays them out (`lundump.h`, `lopcodes.h`). Anything unexpected gets the proxy.
+
+mod loops;
 
 /// Numbers of instructions, and the bits of an instruction that hold the number and the long operand.
 const GETGLOBAL: u32 = 5;
@@ -84,10 +89,13 @@ pub(super) struct Needs {
     pub(super) environment: Environment,
     pub(super) keys: Use,
     pub(super) args: Use,
+    /// Whether Lua must count its instructions, so that the time limit is looked at.
+    pub(super) counting: bool,
 }
 
 impl Needs {
-    const ALL: Needs = Needs { environment: Environment::Proxy, keys: Use::Any, args: Use::Any };
+    const ALL: Needs =
+        Needs { environment: Environment::Proxy, keys: Use::Any, args: Use::Any, counting: true };
 
     /// Reads a dumped chunk.
     pub(super) fn of(dump: &[u8]) -> Needs {
@@ -101,6 +109,7 @@ impl Needs {
             environment: if is_plain { Environment::Plain } else { Environment::Globals },
             keys: if found.names_leading { Use::Any } else { found.keys },
             args: if found.names_leading { Use::Any } else { found.args },
+            counting: !is_plain || found.functions > 1 || found.loops_alone,
         }
     }
 }
@@ -114,6 +123,9 @@ struct Found {
     names_leading: bool,
     /// A global that is not among the harmless ones.
     names_others: bool,
+    functions: usize,
+    /// A loop that need not pass through `redis.call`.
+    loops_alone: bool,
 }
 
 impl Found {
@@ -169,10 +181,15 @@ impl<'d> Reader<'d> {
         let instructions = self.int()?;
         let code = self.take(instructions.checked_mul(4)?)?;
         let constants = self.constants()?;
-        let mut code = code.chunks_exact(4).map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]]));
-        let mut next = code.next();
-        while let Some(instruction) = next {
-            next = code.next();
+        let code: Vec<u32> =
+            code.chunks_exact(4).map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]])).collect();
+        let is_named = |constant: u32, names: &[&[u8]]| {
+            constants.get(constant as usize).copied().flatten().is_some_and(|name| names.contains(&name))
+        };
+        found.functions += 1;
+        found.loops_alone |= !loops::pass_through_calls(&code, is_named);
+        for (at, &instruction) in code.iter().enumerate() {
+            let next = code.get(at + 1);
             match instruction & OPCODE {
                 GETGLOBAL => {
                     let name = constants.get((instruction >> OPERAND_SHIFT) as usize)?;
@@ -227,3 +244,6 @@ impl<'d> Reader<'d> {
         Some(constants)
     }
 }
+
+#[cfg(test)]
+mod tests;

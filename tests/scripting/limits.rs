@@ -54,7 +54,16 @@ const ENDLESS: &[&str] = &[
     "('x'):gsub('x',function() while true do end end)",
     "table.foreach({1},function() while true do end end)",
     "while true do redis.sha1hex('x') end",
-    // Not here: a pattern that backtracks for ever inside one call of a library function; Redis cannot end it either.
+    "while true do redis.pcall({}) end",
+    "while true do redis.call('PING') end",
+    "repeat redis.pcall('GET', KEYS[1]) until false",
+    // One call of a library function that takes for ever; Redis cannot end these.
+    "return string.find(('a'):rep(40), ('a*'):rep(20)..'b')",
+    "return ('a'):rep(40):match(('a*'):rep(20)..'b')",
+    "return (('a'):rep(40):gsub(('a*'):rep(20)..'b', ''))",
+    "for _ in ('a'):rep(40):gmatch(('a*'):rep(20)..'b') do end",
+    "return string.find(('a'):rep(1000000), ('a'):rep(500000)..'b', 1, true)",
+    "local t={} for i=1,200000 do t[i]=i%7 end while true do table.sort(t, function(a,b) return a<b end) end",
     "while true do for w in ('a b c'):gmatch('%a') do end end",
     "while true do local t={unpack({1,2,3})} end",
 ];
