@@ -16,6 +16,8 @@ pub(super) struct Tokens {
     /// The first token. Most replies have no other, and then no buffer is touched.
     first: Token,
     count: usize,
+    /// How many of the tokens are aggregates.
+    aggregates: usize,
     /// The tokens behind the first.
     rest: Vec<Token>,
     bytes: Vec<u8>,
@@ -32,6 +34,7 @@ impl Default for Tokens {
         Tokens {
             first: Token::Null,
             count: 0,
+            aggregates: 0,
             rest: Vec::new(),
             bytes: Vec::new(),
             shared: Vec::new(),
@@ -100,6 +103,7 @@ impl Tokens {
     #[inline]
     pub(super) fn clear(&mut self, protocol: Protocol) {
         self.count = 0;
+        self.aggregates = 0;
         self.rest.clear();
         self.bytes.clear();
         if !self.shared.is_empty() || !self.errors.is_empty() {
@@ -144,7 +148,10 @@ impl Tokens {
     #[inline]
     fn keep(&mut self, bytes: &[u8]) -> Option<Span> {
         let start = self.bytes.len();
-        let span = Span { start: u32::try_from(start).ok()?, len: u32::try_from(bytes.len()).ok()? };
+        if start + bytes.len() > u32::MAX as usize {
+            return None;
+        }
+        let span = Span { start: start as u32, len: bytes.len() as u32 };
         self.bytes.extend_from_slice(bytes);
         Some(span)
     }
@@ -202,9 +209,11 @@ impl Reply for Tokens {
         }
     }
     fn array(&mut self, len: usize) {
+        self.aggregates += 1;
         self.put(Token::Array(len));
     }
     fn map(&mut self, len: usize) {
+        self.aggregates += 1;
         // A RESP2 connection sees a map flat.
         self.put(if self.protocol == Protocol::Resp3 {
             Token::Map(len)
@@ -213,6 +222,7 @@ impl Reply for Tokens {
         });
     }
     fn set(&mut self, len: usize) {
+        self.aggregates += 1;
         self.put(if self.protocol == Protocol::Resp3 { Token::Set(len) } else { Token::Array(len) });
     }
 }
@@ -246,6 +256,9 @@ unsafe fn push_any(lua: *mut ffi::lua_State, core: *mut Core) {
             }
             return;
         }
+        if let (Token::Array(len), 1) = ((*tokens).first, (*tokens).aggregates) {
+            return push_flat(lua, tokens, len);
+        }
         (*tokens).open.clear();
         if (*tokens).count == 0 {
             ffi::lua_pushnil(lua);
@@ -267,6 +280,21 @@ unsafe fn push_any(lua: *mut ffi::lua_State, core: *mut Core) {
                 }
                 None => settle(lua, tokens),
             }
+        }
+    }
+}
+
+/// Pushes an array whose parts are no aggregates: what most longer replies are.
+unsafe fn push_flat(lua: *mut ffi::lua_State, tokens: *mut Tokens, len: usize) {
+    // SAFETY: (7) as 1; no part is an aggregate, so each leaves one value.
+    unsafe {
+        ffi::lua_createtable(lua, i32::try_from(len).unwrap_or(i32::MAX), 0);
+        for at in 0..(*tokens).rest.len() {
+            match (&(*tokens).rest)[at] {
+                Token::Bulk(span) => push_bytes(lua, span.of(&(*tokens).bytes)),
+                token => drop(push_token(lua, tokens, token)),
+            }
+            ffi::lua_rawseti_(lua, -2, at as i32 + 1);
         }
     }
 }
