@@ -1,6 +1,7 @@
 //! Scripts: limits, kills, parallel runs, the cache, and replies compared with a real server's.
 
 mod cache;
+mod collections;
 mod conversion;
 mod kill_at_random;
 mod limits;
