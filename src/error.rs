@@ -327,6 +327,11 @@ impl Error {
         text: "ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can be specified",
     });
 
+    pub(crate) const SORT_NOT_NUMBERS: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::InvalidArgument,
+        text: "ERR One or more scores can't be converted into double",
+    });
+
     pub(crate) const NO_SCRIPT: Error = Error::fixed(&Fixed {
         kind: ErrorKind::NoScript,
         text: "NOSCRIPT No matching script. Please use EVAL.",

@@ -76,9 +76,12 @@ fn step_class(class: &[u8], byte: u8, ignore_case: bool) -> Option<&[u8]> {
                 found |= *escaped == byte;
                 rest
             }
-            // The ends are put in order before they are folded, as Redis does.
+            // The ends are put in order before they are folded, and bytes past ASCII come before it: Redis compares
+            // them as signed numbers.
             [from, b'-', to, rest @ ..] => {
-                found |= (fold(*from.min(to))..=fold(*from.max(to))).contains(&fold(byte));
+                let (from, to) = (from.cast_signed(), to.cast_signed());
+                let fold = |byte: i8| fold(byte.cast_unsigned()).cast_signed();
+                found |= (fold(from.min(to))..=fold(from.max(to))).contains(&fold(byte.cast_signed()));
                 rest
             }
             [member, rest @ ..] => {

@@ -2,7 +2,7 @@
 //!
 //! Each reader has its own idea of what a number is: [`parse_i64`] for integer arguments, [`parse_u64_prefixless`]
 //! for SCAN cursors, [`parse_f64`] for scores and the like, [`parse_score_bound`] for the ends of a range of scores,
-//! and [`LongDouble::parse`] for INCRBYFLOAT. The writers are named after the rule that they follow. What is accepted
+//! [`parse_weight`] for what SORT sorts by, and [`LongDouble::parse`] for INCRBYFLOAT. The writers are named after the rule that they follow. What is accepted
 //! and what is written was asked of Redis 7.0.15 on x86-64, and the tests hold its answers.
 
 use std::io::Write;
@@ -81,8 +81,29 @@ pub(crate) fn parse_score_bound(text: &[u8]) -> Option<f64> {
     if text.is_empty() {
         return Some(0.0);
     }
-    let blank = text.iter().take_while(|&byte| matches!(byte, b' ' | b'\t'..=b'\r')).count();
-    scan_f64(&text[blank..]).map(|(number, _)| number)
+    scan_f64(without_blanks(text)).map(|(number, _)| number)
+}
+
+/// A number that SORT sorts by: read as loosely, but refused are numbers too large for a double, and those that it
+/// would have to round to one of the least, which have fewer bits than others.
+pub(crate) fn parse_weight(text: &[u8]) -> Option<f64> {
+    let text = until_nul(text);
+    if text.is_empty() {
+        return Some(0.0);
+    }
+    let text = without_blanks(text);
+    let (number, in_range) = scan_f64(text)?;
+    let is_exact = || match split_sign(text).1 {
+        [b'0', b'x' | b'X', hex @ ..] => Binary::from_hex(hex).is_some_and(|exact| exact.is_double()),
+        // Such a number in decimal that is not rounded has hundreds of digits.
+        _ => false,
+    };
+    (in_range && (!number.is_subnormal() || is_exact())).then_some(number)
+}
+
+fn without_blanks(text: &[u8]) -> &[u8] {
+    let blanks = text.iter().take_while(|&byte| matches!(byte, b' ' | b'\t'..=b'\r')).count();
+    &text[blanks..]
 }
 
 /// A whole text as the nearest double, and whether it is in the range of doubles.
@@ -189,10 +210,22 @@ impl Binary {
         Some(binary)
     }
 
-    /// Rounds half to even, to a number of bits and to an exponent that the last of them must not go below.
-    fn round(&self, precision: i64, least: i64) -> (u128, i64) {
+    /// The bits of the mantissa, and how many of them are too many for a number of bits and an exponent that the last
+    /// of them must not go below.
+    fn bits(&self, precision: i64, least: i64) -> (i64, i64) {
         let bits = i64::from(u128::BITS - self.mantissa.leading_zeros());
-        let excess = (bits - precision).max(least.saturating_sub(self.exponent));
+        (bits, (bits - precision).max(least.saturating_sub(self.exponent)))
+    }
+
+    /// Whether a double holds it as it is.
+    fn is_double(&self) -> bool {
+        let (_, excess) = self.bits(53, -1074);
+        excess <= i64::from(self.mantissa.trailing_zeros())
+    }
+
+    /// Rounds half to even, as [`bits`](Binary::bits) says.
+    fn round(&self, precision: i64, least: i64) -> (u128, i64) {
+        let (bits, excess) = self.bits(precision, least);
         if excess <= 0 {
             return (self.mantissa, self.exponent);
         }

@@ -174,6 +174,9 @@ fn the_list_and_the_count_agree_with_the_rows() {
     assert_eq!(store.execute(&["COMMAND", "COUNT"]).unwrap(), Value::Integer(commands as i64));
 }
 
+/// Commands that take more arguments than the real server's, because newer ones do.
+const ARITIES_DIFFER: &[&str] = &["zrank", "zrevrank"];
+
 #[test]
 fn rows_equal_the_real_servers() {
     let Some(oracle) = Oracle::start() else { return };
@@ -183,7 +186,7 @@ fn rows_equal_the_real_servers() {
     let mut different = Vec::new();
     for (name, row) in our_rows() {
         if let Some(their) = theirs.get(&name)
-            && *their != row
+            && (*their != row) != ARITIES_DIFFER.contains(&name.as_str())
         {
             different.push(format!("{name}\n    ours:   {row:?}\n    theirs: {their:?}"));
         }
@@ -205,7 +208,7 @@ fn rows_have_the_real_servers_bytes() {
             let theirs = String::from_utf8(client.raw(&request)).unwrap();
             // Containers give their subcommands in no order, and notes are free text.
             let is_known = theirs.len() > 10 && !theirs.contains(&format!("{name}|"));
-            if is_known && !theirs.contains("notes") {
+            if is_known && !theirs.contains("notes") && !ARITIES_DIFFER.contains(&name.as_str()) {
                 let mut ours = Vec::new();
                 encode(&store.execute(&request).unwrap(), protocol, &mut ours);
                 assert_eq!(String::from_utf8(ours).unwrap(), theirs, "{name}");
@@ -220,6 +223,8 @@ fn rows_have_the_real_servers_bytes() {
 const ARGUMENTS_DIFFER: &[(&str, &str)] = &[
     ("hscan", "NOVALUES came with 7.4"),
     ("lcs", "since 7.2 the argument of MINMATCHLEN is called min-match-len"),
+    ("zrank", "WITHSCORE came with 7.2"),
+    ("zrevrank", "WITHSCORE came with 7.2"),
 ];
 
 /// A tree of arguments line by line. When an argument came into being is not part of it: the rows do not say.

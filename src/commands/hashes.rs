@@ -447,14 +447,17 @@ fn hincrby_cmd(cx: &mut Ctx<'_>, args: Args<'_>, out: &mut dyn Reply) -> Result<
 fn hincrby(cx: &mut Ctx<'_>, key: Key<'_>, field: &[u8], by: i64) -> Result<i64> {
     check_length(cx, field.len())?;
     edit_or_new(cx, key, "hincrby", |hash, limits| {
-        let old = match hash.get(field, ANY_TIME) {
-            None => 0,
-            Some(Item::Int(number)) => number,
-            Some(Item::Bytes(text)) => num::parse_i64(text).ok_or(Error::HASH_NOT_INTEGER)?,
-        };
-        let sum = old.checked_add(by).ok_or(Error::OVERFLOW)?;
-        let mut buffer = itoa::Buffer::new();
-        hash.set(field, buffer.format(sum).as_bytes(), Deadline::Kept, limits);
+        let (mut buffer, mut sum) = (itoa::Buffer::new(), by);
+        let (text, total) = (&mut buffer, &mut sum);
+        hash.change(field, limits, move |old| {
+            let old = match old {
+                None => 0,
+                Some(Item::Int(number)) => number,
+                Some(Item::Bytes(text)) => num::parse_i64(text).ok_or(Error::HASH_NOT_INTEGER)?,
+            };
+            *total = old.checked_add(by).ok_or(Error::OVERFLOW)?;
+            Ok::<_, Error>(text.format(*total))
+        })?;
         Ok(Edit::Changed(sum))
     })
 }
@@ -471,13 +474,17 @@ fn hincrbyfloat(cx: &mut Ctx<'_>, key: Key<'_>, field: &[u8], by: &[u8]) -> Resu
         return Err(Error::IS_NAN_OR_INFINITY);
     }
     edit_or_new(cx, key, "hincrbyfloat", |hash, limits| {
-        let old = match hash.get(field, ANY_TIME) {
-            None => LongDouble::from(0),
-            Some(Item::Int(number)) => LongDouble::from(number),
-            Some(Item::Bytes(text)) => LongDouble::parse(text).ok_or(Error::HASH_NOT_FLOAT)?,
-        };
-        let sum = old.add(by).ok_or(Error::NAN_OR_INFINITY)?.format();
-        hash.set(field, &sum, Deadline::Kept, limits);
+        let mut sum = Vec::new();
+        let text = &mut sum;
+        hash.change(field, limits, move |old| {
+            let old = match old {
+                None => LongDouble::from(0),
+                Some(Item::Int(number)) => LongDouble::from(number),
+                Some(Item::Bytes(text)) => LongDouble::parse(text).ok_or(Error::HASH_NOT_FLOAT)?,
+            };
+            *text = old.add(by).ok_or(Error::NAN_OR_INFINITY)?.format();
+            Ok::<_, Error>(&*text)
+        })?;
         Ok(Edit::Changed(sum))
     })
 }

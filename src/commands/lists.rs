@@ -555,7 +555,7 @@ impl Store {
     /// # Ok::<(), redmoon::Error>(())
     /// ```
     pub fn lpop(&self, key: impl AsRef<[u8]>) -> Result<Option<Blob>> {
-        self.write_key(key.as_ref(), |cx, key| pop(cx, key, ListSide::Left, blob))
+        self.pop_blob(key.as_ref(), ListSide::Left)
     }
 
     /// Takes the element at the tail of a list and answers it (RPOP); `None` if the list does not exist.
@@ -573,7 +573,7 @@ impl Store {
     /// # Ok::<(), redmoon::Error>(())
     /// ```
     pub fn rpop(&self, key: impl AsRef<[u8]>) -> Result<Option<Blob>> {
-        self.write_key(key.as_ref(), |cx, key| pop(cx, key, ListSide::Right, blob))
+        self.pop_blob(key.as_ref(), ListSide::Right)
     }
 
     /// Takes up to `count` elements from the head of a list (LPOP with a count) and answers them, the old head first;
@@ -613,6 +613,13 @@ impl Store {
     /// ```
     pub fn rpop_count(&self, key: impl AsRef<[u8]>, count: usize) -> Result<Vec<Blob>> {
         self.pop_blobs(key.as_ref(), ListSide::Right, count)
+    }
+
+    /// The element is written to where it will stay: handing it from layer to layer takes longer than the pop.
+    fn pop_blob(&self, key: &[u8], side: ListSide) -> Result<Option<Blob>> {
+        let mut taken = None;
+        self.write_key(key, |cx, key| pop(cx, key, side, |item| taken = Some(blob(item))))?;
+        Ok(taken)
     }
 
     fn pop_blobs(&self, key: &[u8], side: ListSide, count: usize) -> Result<Vec<Blob>> {
@@ -656,7 +663,12 @@ impl Store {
     /// # Ok::<(), redmoon::Error>(())
     /// ```
     pub fn lindex(&self, key: impl AsRef<[u8]>, index: i64) -> Result<Option<Blob>> {
-        self.read_key(key.as_ref(), |cx, key| Ok(lindex(cx, key, Ok(index))?.map(blob)))
+        let mut found = None;
+        self.read_key(key.as_ref(), |cx, key| {
+            found = lindex(cx, key, Ok(index))?.map(blob);
+            Ok(())
+        })?;
+        Ok(found)
     }
 
     /// The elements from index `start` to index `stop`, both inclusive (LRANGE); negative ones count from the tail.

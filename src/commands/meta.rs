@@ -228,7 +228,13 @@ fn keys_of<'a>(command: Command, args: Args<'a>) -> Result<Vec<(&'a [u8], u32)>>
     let mut found = Vec::new();
     for keys in command.spec.keys {
         let access = access_with(keys, args);
+        let before = found.len();
         found.extend(keys.positions(args).into_iter().flatten().map(|at| (args.at(at), access)));
+        // With a number of keys that makes no sense a destination in front of it counts for nothing.
+        if matches!(keys.find, FindKeys::Counted) && found.len() == before {
+            found.clear();
+            break;
+        }
     }
     if found.is_empty() && !command.spec.is(NO_MANDATORY_KEYS) {
         return Err(Error::BAD_KEY_ARGUMENTS);

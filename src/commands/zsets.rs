@@ -215,16 +215,25 @@ pub struct ZaddOutcome {
     pub updated: usize,
 }
 
-/// Replies a score: a double in RESP3; in RESP2 a string, with the 17 digits that a server of version 7.0 sends.
+/// The last integer whose 17 digits come without an exponent.
+const LAST_PLAIN: f64 = 99_999_999_999_999_984.0;
+
+/// Replies a score: a double in RESP3, its text in RESP2.
 #[inline]
 fn reply_score(score: f64, out: &mut dyn Reply) {
-    /// From here on the digits come with an exponent.
-    const PLAIN: f64 = 1e17;
     if out.protocol() == Protocol::Resp3 {
-        return out.double(score);
+        out.double(score);
+    } else {
+        reply_text(score, LAST_PLAIN, out);
     }
+}
+
+/// Replies the text of a score: only the digits of an integer up to a limit, and 17 digits of any other number, as a
+/// server of version 7.0 sends them.
+#[inline]
+fn reply_text(score: f64, plain: f64, out: &mut dyn Reply) {
     let integer = score as i64;
-    if integer as f64 == score && score.abs() < PLAIN && (integer != 0 || score.is_sign_positive()) {
+    if integer as f64 == score && score.abs() <= plain && (integer != 0 || score.is_sign_positive()) {
         out.bulk(itoa::Buffer::new().format(integer).as_bytes());
     } else {
         let mut digits = Vec::with_capacity(32);
@@ -312,16 +321,11 @@ fn zadd_cmd(cx: &mut Ctx<'_>, args: Args<'_>, out: &mut dyn Reply) -> Result<()>
     let key = cx.key(args.at(1));
     let members = pairs.iter().skip(1).step_by(2);
     if incr {
-        return match zincrby(cx, key, options, scores[0], pairs[1])? {
-            Some(sum) => {
-                reply_score(sum, out);
-                Ok(())
-            }
-            None => {
-                out.null();
-                Ok(())
-            }
-        };
+        match zincrby(cx, key, options, scores[0], pairs[1])? {
+            Some(sum) => reply_score(sum, out),
+            None => out.null(),
+        }
+        return Ok(());
     }
     let outcome = zadd(cx, key, options, scores.iter().copied().zip(members.copied()))?;
     out.length(outcome.added + if ch { outcome.updated } else { 0 });
@@ -644,11 +648,7 @@ impl Store {
     /// assert_eq!(store.zmscore("best", &["bob", "eve"])?, [Some(250.0), None]);
     /// # Ok::<(), redmoon::Error>(())
     /// ```
-    pub fn zmscore<M: AsRef<[u8]>>(
-        &self,
-        key: impl AsRef<[u8]>,
-        members: &[M],
-    ) -> Result<Vec<Option<f64>>> {
+    pub fn zmscore<M: AsRef<[u8]>>(&self, key: impl AsRef<[u8]>, members: &[M]) -> Result<Vec<Option<f64>>> {
         self.read_key(key.as_ref(), |cx, key| Ok(zmscore(cx.find_as(key)?, members).collect()))
     }
 

@@ -7,6 +7,10 @@
 //!   becomes one with its first deadline;
 //! * a table: [`Records`], and beside them the deadlines of the fields that have one.
 //!
+//! A hash turns into a table at 128 fields, because a look-up in a longer sequence takes too long, and at limits that
+//! are lower. What it is *called* follows the limits alone, as on a server, where a table of fewer fields than
+//! they allow is called a listpack still.
+//!
 //! A hash of which no field ever had a deadline pays nothing for them. A field is past its time when its deadline is
 //! less than `now` (both in milliseconds since the epoch): it is then gone for every method that takes a `now`, and
 //! takes memory until [`purge`](Hash::purge). Methods that change the hash take no `now`; they are for a hash that was
@@ -14,15 +18,15 @@
 //!
 //! # Invariants
 //!
-//! 1. A packed or timed hash has at most `Limits::hash_entries` fields, and none of its texts is longer than
-//!    `Limits::hash_value` was when it was put there.
+//! 1. A packed or timed hash has at most [`PACKED_FIELDS`] fields and no more than `Limits::hash_entries`, and none of
+//!    its texts is longer than `Limits::hash_value` was when it was put there. A table is `called_small` as long as
+//!    that holds for the limits alone, and never again afterwards.
 //! 2. `Timed::first` and `Timed::end` are what a look at all its deadlines would give.
 //! 3. Of a table with deadlines, `of` and `order` hold the same deadlines, at least one, of records that exist.
 //!
 //! # Costs
 //!
-//! A packed or timed hash is walked from its beginning: at most 128 fields unless the limits say otherwise. A
-//! table finds, adds and removes in expected O(1), and in O(log n) for n fields with deadlines where one is touched.
+//! A packed or timed hash is walked from its beginning. A table finds, adds and removes in expected O(1), and in O(log n) for n fields with deadlines where one is touched.
 //! A clone is O(1); the first change of either copy then copies all.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -58,8 +62,12 @@ pub(crate) enum Deadline {
     Cleared,
 }
 
-/// More bytes than this are never packed: the lengths inside have 32 bits.
+/// More fields than this are never packed.
+const PACKED_FIELDS: usize = 128;
+/// More bytes than this are never packed, texts of a quarter of them included: the lengths inside have 32 bits.
 const MOST_BYTES: usize = 1 << 30;
+
+const _: () = assert!((PACKED_FIELDS + 1) * 3 <= MOST_ITEMS);
 /// How often a field that is not past its time is sought by chance before all fields are looked at.
 const DRAWS: usize = 64;
 
@@ -90,7 +98,9 @@ impl Hash {
         match &self.0 {
             Form::Packed(_) => "listpack",
             Form::Timed(_) => "listpackex",
-            Form::Table(_) => "hashtable",
+            Form::Table(table) if !table.called_small => "hashtable",
+            Form::Table(table) if table.had_deadlines => "listpackex",
+            Form::Table(_) => "listpack",
         }
     }
 
@@ -285,6 +295,8 @@ impl Hash {
     #[inline]
     pub(crate) fn make_room(&mut self, longest: usize, limits: &Limits) {
         if longest > limits.hash_value {
+            self.outgrow(limits);
+        } else if longest > MOST_BYTES / 4 {
             self.make_table(limits);
         }
     }
@@ -292,31 +304,79 @@ impl Hash {
     /// Gives a field a value, and says whether the field is new.
     pub(crate) fn set(&mut self, field: &[u8], value: &[u8], deadline: Deadline, limits: &Limits) -> bool {
         self.make_room(field.len().max(value.len()), limits);
-        let (items, per_field) = match &mut self.0 {
+        let (is_new, fields, bytes) = match &mut self.0 {
             Form::Packed(items) => {
-                if let Some(at) = items.find(field, items.first(), 2) {
+                let found = items.find(field, items.first(), 2);
+                if let Some(at) = found {
                     let value_at = items.next(at).unwrap_or(items.end());
                     items.replace(value_at, value);
-                    return false;
+                } else {
+                    items.push_back(field);
+                    items.push_back(value);
                 }
-                items.push_back(field);
-                items.push_back(value);
-                (&*items, 2)
+                (found.is_none(), items.len() / 2, items.bytes_len())
             }
             Form::Timed(timed) => {
-                if !Arc::make_mut(timed).set(field, value, deadline) {
-                    return false;
-                }
-                (&timed.items, 3)
+                let timed = Arc::make_mut(timed);
+                let is_new = timed.set(field, value, deadline);
+                (is_new, timed.items.len() / 3, timed.items.bytes_len())
             }
-            Form::Table(table) => return Arc::make_mut(table).set(field, value, deadline),
+            Form::Table(table) => {
+                let table = Arc::make_mut(table);
+                let is_new = table.set(field, value, deadline);
+                table.called_small &= table.records.len() <= limits.hash_entries;
+                return is_new;
+            }
         };
-        // One more field of the longest texts still fits.
-        let room = limits.hash_value.saturating_mul(2).saturating_add(items.bytes_len()) < MOST_BYTES;
-        if items.len() / per_field > limits.hash_entries || items.len() + per_field > MOST_ITEMS || !room {
+        if fields > limits.hash_entries {
+            self.outgrow(limits);
+        } else if fields > PACKED_FIELDS || bytes > MOST_BYTES / 2 {
             self.make_table(limits);
         }
-        true
+        is_new
+    }
+
+    /// Gives a field the value that `make` makes of the old one; the field keeps its deadline. An error of `make` changes
+    /// nothing.
+    pub(crate) fn change<T: AsRef<[u8]>, E>(
+        &mut self,
+        field: &[u8],
+        limits: &Limits,
+        make: impl FnOnce(Option<Item<'_>>) -> Result<T, E>,
+    ) -> Result<(), E> {
+        // One look-up where the value stays in its place, as those of counters mostly do.
+        match &mut self.0 {
+            Form::Packed(items) => {
+                let place = items.find(field, items.first(), 2).and_then(|at| items.next(at));
+                let value = make(place.map(|at| items.at(at)))?;
+                match place {
+                    Some(at) if value.as_ref().len() <= limits.hash_value => {
+                        items.replace(at, value.as_ref());
+                    }
+                    _ => {
+                        self.set(field, value.as_ref(), Deadline::Kept, limits);
+                    }
+                }
+            }
+            Form::Table(table) => {
+                let at = table.records.find(field);
+                let old = at.map(|at| table.records.value(at));
+                let value = make(old.map(Item::Bytes))?;
+                match (at, old) {
+                    (Some(at), Some(old)) if old.len() == value.as_ref().len() => {
+                        Arc::make_mut(table).records.value_mut(at).copy_from_slice(value.as_ref());
+                    }
+                    _ => {
+                        self.set(field, value.as_ref(), Deadline::Kept, limits);
+                    }
+                }
+            }
+            Form::Timed(_) => {
+                let value = make(self.get(field, i64::MIN))?;
+                self.set(field, value.as_ref(), Deadline::Kept, limits);
+            }
+        }
+        Ok(())
     }
 
     /// Removes a field; false if it is not there.
@@ -351,18 +411,14 @@ impl Hash {
     }
 
     /// Sets or takes away the deadline of a field, in milliseconds since the epoch; false if the field is not there.
-    pub(crate) fn set_deadline(&mut self, field: &[u8], deadline: Option<i64>, limits: &Limits) -> bool {
+    pub(crate) fn set_deadline(&mut self, field: &[u8], deadline: Option<i64>) -> bool {
         if !self.contains(field, i64::MIN) {
             return false;
         }
         if deadline.is_some()
             && let Form::Packed(items) = &self.0
         {
-            if items.len() / 2 * 3 + 3 > MOST_ITEMS {
-                self.make_table(limits);
-            } else {
-                self.0 = Form::Timed(Arc::new(Timed::of(items)));
-            }
+            self.0 = Form::Timed(Arc::new(Timed::of(items)));
         }
         match &mut self.0 {
             Form::Packed(_) => {}
@@ -376,8 +432,25 @@ impl Hash {
         true
     }
 
+    /// Makes a table of it that is called one.
+    #[cold]
+    fn outgrow(&mut self, limits: &Limits) {
+        self.make_table(limits);
+        if let Form::Table(table) = &mut self.0
+            && table.called_small
+        {
+            Arc::make_mut(table).called_small = false;
+        }
+    }
+
+    #[cold]
     fn make_table(&mut self, limits: &Limits) {
-        let mut table = Table { records: Records::new(limits.seed), deadlines: None };
+        let mut table = Table {
+            records: Records::new(limits.seed),
+            deadlines: None,
+            called_small: true,
+            had_deadlines: matches!(self.0, Form::Timed(_)),
+        };
         let (mut first, mut second) = (itoa::Buffer::new(), itoa::Buffer::new());
         match &self.0 {
             Form::Packed(items) => {
@@ -530,6 +603,10 @@ impl Timed {
 struct Table {
     records: Records,
     deadlines: Option<Box<Deadlines>>,
+    /// Whether it is within the limits of the packed form.
+    called_small: bool,
+    /// Whether a field has or had a deadline.
+    had_deadlines: bool,
 }
 
 #[derive(Clone, Default)]
@@ -600,6 +677,7 @@ impl Table {
         if deadline.is_none() && self.deadlines.is_none() {
             return;
         }
+        self.had_deadlines = true;
         let deadlines = self.deadlines.get_or_insert_default();
         let old = match deadline {
             Some(deadline) => deadlines.of.insert(at, deadline),

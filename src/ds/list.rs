@@ -230,11 +230,6 @@ impl List {
         self.walk(index, count, side)
     }
 
-    /// All items.
-    pub(crate) fn iter(&self) -> Walk<'_> {
-        self.walk(0, usize::MAX, ListSide::Left)
-    }
-
     /// The first item with this text.
     pub(crate) fn find(&self, text: &[u8]) -> Option<Place> {
         match self {

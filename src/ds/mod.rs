@@ -41,7 +41,7 @@ pub(crate) struct Limits {
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
-            hash_entries: 128,
+            hash_entries: 512,
             hash_value: 64,
             list_size: -2,
             intset_entries: 512,

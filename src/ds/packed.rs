@@ -567,18 +567,6 @@ impl Packed {
         }
     }
 
-    pub(crate) fn pop_front(&mut self) {
-        if let Some(at) = self.first() {
-            self.remove(at, 1);
-        }
-    }
-
-    pub(crate) fn pop_back(&mut self) {
-        if let Some(at) = self.last() {
-            self.remove(at, 1);
-        }
-    }
-
     /// Takes the items from the one at `at` on away; the answer holds them.
     pub(crate) fn split_off(&mut self, at: usize) -> Packed {
         let (items, start) = self.head();

@@ -70,7 +70,12 @@ impl Set {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.len() == 0
+        match self {
+            Set::Empty => true,
+            Set::Ints(ints) => ints.is_empty(),
+            Set::Packed(packed) => packed.is_empty(),
+            Set::Table(table) => table.is_empty(),
+        }
     }
 
     /// What OBJECT ENCODING calls the form that it has.
@@ -184,7 +189,7 @@ impl Set {
     pub(crate) fn insert(&mut self, member: &[u8], limits: &Limits) -> bool {
         match self {
             Set::Empty => self.insert_first(member, limits),
-            Set::Ints(_) => self.add(Item::of(member), limits),
+            Set::Ints(_) => self.add(Item::Bytes(member), limits),
             Set::Packed(packed) => {
                 if packed.find(member, packed.first(), 1).is_some() {
                     return false;
@@ -206,30 +211,22 @@ impl Set {
 
     /// The same with a member of another set.
     pub(crate) fn add(&mut self, member: Item<'_>, limits: &Limits) -> bool {
-        match (&mut *self, member) {
-            (Set::Ints(ints), Item::Int(number)) => {
-                if !ints.insert(number) {
-                    return false;
-                }
+        let Set::Ints(ints) = self else {
+            return self.insert(member.bytes(&mut itoa::Buffer::new()), limits);
+        };
+        let member = if let Item::Bytes(text) = member { Item::of(text) } else { member };
+        match member {
+            Item::Int(number) => {
+                let is_new = ints.insert(number);
                 if ints.len() > limits.intset_entries.min(MOST_INTS) {
-                    self.leave_integers(number, limits);
+                    self.leave_integers(member, limits);
                 }
+                is_new
+            }
+            Item::Bytes(_) => {
+                self.leave_integers(member, limits);
                 true
             }
-            (Set::Ints(ints), Item::Bytes(text)) => {
-                let mut spelled = itoa::Buffer::new();
-                let longest = ints.iter().map(|number| spelled.format(number).len()).max().unwrap_or(0);
-                if fits_packed(ints.len() + 1, longest.max(text.len()), limits) {
-                    let mut packed = Packed::new();
-                    ints.iter().for_each(|number| packed.push_back(spelled.format(number).as_bytes()));
-                    packed.push_back(text);
-                    *self = Set::Packed(packed);
-                } else {
-                    self.make_table(text, limits);
-                }
-                true
-            }
-            _ => self.insert(member.bytes(&mut itoa::Buffer::new()), limits),
         }
     }
 
@@ -250,18 +247,17 @@ impl Set {
         true
     }
 
-    /// More integers than a set of integers holds; `last` is the one that is too many.
-    fn leave_integers(&mut self, last: i64, limits: &Limits) {
-        // Twenty is the length of the longest integer.
-        if fits_packed(self.len(), 20, limits) {
+    /// Is no set of integers any more because of the last member, which may be there already.
+    fn leave_integers(&mut self, last: Item<'_>, limits: &Limits) {
+        let longest = self.iter().chain([last]).map(Item::len).max().unwrap_or(0);
+        let mut spelled = itoa::Buffer::new();
+        if fits_packed(self.len() + 1, longest, limits) {
             let mut packed = Packed::new();
-            let mut spelled = itoa::Buffer::new();
-            for member in self.iter() {
-                packed.push_back(member.bytes(&mut spelled));
-            }
+            self.iter().for_each(|member| packed.push_back(member.bytes(&mut spelled)));
             *self = Set::Packed(packed);
+            self.add(last, limits);
         } else {
-            self.make_table(itoa::Buffer::new().format(last).as_bytes(), limits);
+            self.make_table(last.bytes(&mut spelled), limits);
         }
     }
 
@@ -388,13 +384,22 @@ impl Set {
         smallest.iter().filter(|&member| others.iter().all(|other| other.holds(member)))
     }
 
+    /// Each set's members that none of the sets before it has, from the second set on.
+    pub(crate) fn additions(sets: &[Set]) -> impl Iterator<Item = Item<'_>> {
+        sets.iter().enumerate().skip(1).flat_map(move |(at, set)| {
+            set.iter().filter(move |&member| !sets[..at].iter().any(|before| before.holds(member)))
+        })
+    }
+
     /// The members that any of the sets has.
     pub(crate) fn union(sets: &[Set], limits: &Limits) -> Set {
         let Some(largest) = (0..sets.len()).max_by_key(|&at| sets[at].len()) else { return Set::Empty };
         let mut union = sets[largest].renewed(limits);
         for (at, set) in sets.iter().enumerate() {
             if at != largest {
-                set.iter().for_each(|member| drop(union.add(member, limits)));
+                for member in set.iter() {
+                    union.add(member, limits);
+                }
             }
         }
         union
@@ -428,7 +433,9 @@ impl Set {
     /// A set of members of other sets.
     pub(crate) fn of<'i>(members: impl Iterator<Item = Item<'i>>, limits: &Limits) -> Set {
         let mut set = Set::Empty;
-        members.for_each(|member| drop(set.add(member, limits)));
+        for member in members {
+            set.add(member, limits);
+        }
         set
     }
 }

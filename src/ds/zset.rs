@@ -321,21 +321,27 @@ impl Zset {
         }
     }
 
-    /// A set of the members of a range of ranks.
+    /// A set of the members of a range of ranks, packed if they fit.
     pub(crate) fn copy_range(&self, ranks: Range<usize>, limits: &Limits) -> Zset {
         let pairs = self.range(ranks);
-        let lengths = pairs.clone().map(|(member, _)| member.len());
-        if fits_packed(pairs.len(), lengths, limits) {
-            let mut packed = Packed::new();
-            for (member, score) in pairs {
-                packed.push_back(member.bytes(&mut itoa::Buffer::new()));
-                packed.push_back(Coded::of(score).bytes());
-            }
+        if let Some(packed) = pack(pairs.clone(), limits) {
             return Zset::Packed(packed);
         }
         let mut ranked = Ranked::new(limits.seed);
         ranked.append(pairs);
         Zset::Ranked(Arc::new(ranked))
+    }
+
+    /// The same set, packed if it fits: for one that was just made.
+    pub(crate) fn packed(self, limits: &Limits) -> Zset {
+        match &self {
+            Zset::Packed(_) => self,
+            Zset::Ranked(_) => pack(self.iter(), limits).map_or(self, Zset::Packed),
+        }
+    }
+
+    pub(crate) fn is_packed(&self) -> bool {
+        matches!(self, Zset::Packed(_))
     }
 
     /// Removes a member; false if it is not there.
@@ -496,9 +502,7 @@ impl Zset {
                 self.iter().for_each(visit);
                 0
             }
-            Zset::Ranked(ranked) => {
-                ranked.records.walk_addresses(cursor, count, |at| visit(ranked.pair(at)))
-            }
+            Zset::Ranked(ranked) => ranked.records.walk_addresses(cursor, count, |at| visit(ranked.pair(at))),
         }
     }
 }
@@ -511,14 +515,22 @@ fn most_packed(limits: &Limits) -> usize {
     limits.zset_entries.min(MOST_ITEMS / 2)
 }
 
-/// Whether so many members of these lengths are to be packed.
-fn fits_packed(count: usize, mut lengths: impl Iterator<Item = usize>, limits: &Limits) -> bool {
+/// The packed form of members in order, if they fit.
+fn pack(pairs: Pairs<'_>, limits: &Limits) -> Option<Packed> {
     let mut bytes = 0;
-    count <= most_packed(limits)
-        && lengths.all(|len| {
-            bytes += len;
-            len <= limits.zset_value && bytes < MOST_BYTES
-        })
+    let mut fits = |(member, _): (Item<'_>, f64)| {
+        bytes += member.len();
+        member.len() <= limits.zset_value && bytes < MOST_BYTES
+    };
+    if pairs.len() > most_packed(limits) || !pairs.clone().all(&mut fits) {
+        return None;
+    }
+    let mut packed = Packed::new();
+    for (member, score) in pairs {
+        packed.push_back(member.bytes(&mut itoa::Buffer::new()));
+        packed.push_back(Coded::of(score).bytes());
+    }
+    Some(packed)
 }
 
 /// Members with scores on their way into a set, in any order.
@@ -540,12 +552,9 @@ impl Gathered {
         }
     }
 
-    /// Orders them. No score may be NaN.
-    pub(crate) fn into_zset(self, limits: &Limits) -> Zset {
-        let lengths = self.0.iter().map(|(member, _)| member.len());
-        let is_small = fits_packed(self.0.len(), lengths, limits);
-        let large = Zset::Ranked(Arc::new(Ranked::of(self.0)));
-        if is_small { large.copy_range(0..large.len(), limits) } else { large }
+    /// A set of them, which is large whatever its size. No score may be NaN.
+    pub(crate) fn into_zset(self) -> Zset {
+        Zset::Ranked(Arc::new(Ranked::of(self.0)))
     }
 }
 

@@ -75,6 +75,11 @@ const CASES: &[(&[u8], &[u8], bool)] = &[
     (b"H", b"h", false),
     (b"\xff?", b"\xff\x00", true),
     (b"[\x80-\xff]", b"\xa0", true),
+    (b"[a-\xff]", b"5", true),
+    (b"[a-\xff]", b"z", false),
+    (b"[a-\xff]", b"\x80", false),
+    (b"[\x80-a]", b"\xff", true),
+    (b"[\x01-\x80]", b"5", false),
 ];
 
 const CASES_IGNORING_CASE: &[(&[u8], &[u8], bool)] = &[

@@ -205,6 +205,53 @@ fn the_end_of_a_range_of_scores_is_read_loosely() {
     }
 }
 
+#[test]
+fn a_weight_is_read_loosely_but_not_rounded_to_the_least_doubles() {
+    let read = [
+        ("", 0.0),
+        ("\0abc", 0.0),
+        (" 5", 5.0),
+        ("\t\n\x0b\x0c\r 4", 4.0),
+        ("5\0abc", 5.0),
+        ("0x10", 16.0),
+        ("0X1P3", 8.0),
+        ("  +0x1", 1.0),
+        ("-.5e1", -5.0),
+        ("0e999", 0.0),
+        ("+inf", f64::INFINITY),
+        ("-iNFinity", f64::NEG_INFINITY),
+        ("2.2250738585072014e-308", f64::MIN_POSITIVE),
+        ("0x1p-1074", 5e-324),
+        ("0x0.0000000000001p-1022", 5e-324),
+    ];
+    for (text, number) in read {
+        assert_eq!(parse_weight(text.as_bytes()), Some(number), "{text:?}");
+    }
+    let refused = [
+        " ",
+        "5 ",
+        "x\0",
+        "1e400",
+        "-1e400",
+        "1e-400",
+        "1e-310",
+        "5e-324",
+        "2.2250738585072011e-308",
+        "0x1p-1075",
+        "0x1.8p-1074",
+        "0x",
+        "0x1p",
+        "nan",
+        "infx",
+        ".",
+        "+",
+        "1e+",
+    ];
+    for text in refused {
+        assert_eq!(parse_weight(text.as_bytes()), None, "{text:?}");
+    }
+}
+
 fn incrbyfloat(stored: &str, increment: &str) -> Option<String> {
     let sum = LongDouble::parse(stored.as_bytes())?.add(LongDouble::parse(increment.as_bytes())?)?;
     Some(String::from_utf8(sum.format()).unwrap())

@@ -86,7 +86,8 @@ impl StoreBuilder {
         self
     }
 
-    /// The most fields of a hash that is kept in its small form: 128 by default (`hash-max-listpack-entries`).
+    /// The most fields of a hash that counts as small: 512 by default (`hash-max-listpack-entries`). From 128 fields on
+    /// it is kept in its large form all the same, which is faster by far.
     pub fn hash_max_listpack_entries(mut self, fields: usize) -> StoreBuilder {
         self.limits.hash_entries = fields;
         self

@@ -19,6 +19,9 @@ pub(crate) fn same(check: Check, oracle: &[u8], ours: &[u8]) -> bool {
         Check::Nothing => true,
         Check::Type => oracle[0] == ours[0] && is_nil(oracle) == is_nil(ours),
         Check::AnyOrder => oracle[0] == ours[0] && sorted(oracle) == sorted(ours),
+        Check::Pairs => oracle[0] == ours[0] && pairs(oracle) == pairs(ours),
+        Check::Length => oracle[0] == ours[0] && length(oracle) == length(ours),
+        Check::Doubles => decode(oracle) == decode(ours),
         Check::Within(tolerance) => within(tolerance, oracle, ours),
         Check::Time => times_are_close(oracle, ours),
         Check::Keyspace => oracle[0] == ours[0] && keyspace(oracle) == keyspace(ours),
@@ -39,6 +42,30 @@ pub(crate) fn sorted(reply: &[u8]) -> Option<Vec<Vec<u8>>> {
         items.iter().map(|item| item.as_bytes().map(<[u8]>::to_vec)).collect::<Option<_>>()?;
     items.sort();
     Some(items)
+}
+
+/// The pairs of a map, or of an array in which they stand flat, in order.
+fn pairs(reply: &[u8]) -> Option<Vec<(Vec<u8>, Vec<u8>)>> {
+    let bytes = |value: &Value| value.as_bytes().map(<[u8]>::to_vec);
+    let mut pairs: Vec<(Vec<u8>, Vec<u8>)> = match decode(reply) {
+        Value::Map(pairs) => pairs
+            .iter()
+            .map(|(first, second)| Some((bytes(first)?, bytes(second)?)))
+            .collect::<Option<_>>()?,
+        Value::Array(items) if items.len() % 2 == 0 => {
+            items.chunks(2).map(|pair| Some((bytes(&pair[0])?, bytes(&pair[1])?))).collect::<Option<_>>()?
+        }
+        _ => return None,
+    };
+    pairs.sort();
+    Some(pairs)
+}
+
+fn length(reply: &[u8]) -> Option<usize> {
+    match decode(reply) {
+        Value::Array(items) | Value::Set(items) => Some(items.len()),
+        _ => None,
+    }
 }
 
 fn integer(reply: &[u8]) -> Option<i64> {

@@ -20,15 +20,15 @@ impl Generator {
         Generator { rng: Rng::new(seed), scripts }
     }
 
-    /// The next step, and one that must follow it at once.
+    /// The next step, and those that must stand right before and behind it.
     pub(crate) fn next(&mut self) -> Vec<Step> {
         let mut step = match families::any(&mut self.rng) {
             Some(step) => step,
             None => self.scripts.step(&mut self.rng, for_script),
         };
         spell(&mut self.rng, &mut step);
-        let settled = settling(&step);
-        std::iter::once(step).chain(settled).collect()
+        let (prepared, settled) = (preparing(&step), settling(&step));
+        prepared.into_iter().chain([step]).chain(settled).collect()
     }
 }
 
@@ -42,8 +42,19 @@ fn for_script(rng: &mut Rng) -> Step {
     }
 }
 
-/// Real Redis counts a key that SET gave a time in the past until somebody looks at it; look at once.
+/// SORT of real Redis takes it for an error of its own when any number before was out of range; reading a score makes
+/// it forget.
+fn preparing(step: &Step) -> Option<Step> {
+    let sorts = |arg: &Vec<u8>| arg.to_ascii_uppercase().starts_with(b"SORT");
+    step.args.iter().any(sorts).then(|| Step::new("ZINCRBY").arg("a").arg("x").arg("m"))
+}
+
+/// Real Redis counts a key that SET gave a time in the past until somebody looks at it; look at once. And a set of which
+/// each side popped other members must go.
 fn settling(step: &Step) -> Option<Step> {
+    if step.name().eq_ignore_ascii_case(b"SPOP") && matches!(step.check, Check::Length | Check::Type) {
+        return Some(Step::new("DEL").args(step.args.get(1)));
+    }
     let past_is_possible =
         |arg: &Vec<u8>| arg.eq_ignore_ascii_case(b"EXAT") || arg.eq_ignore_ascii_case(b"PXAT");
     if !step.args.iter().any(past_is_possible) {
@@ -69,7 +80,8 @@ fn spell(rng: &mut Rng, step: &mut Step) {
         _ => {}
     }
     // An argument more or less must not make a SCAN valid that is here for its error.
-    let scans = step.args.iter().any(|arg| arg.eq_ignore_ascii_case(b"SCAN"));
+    let is_scan = |arg: &Vec<u8>| arg.to_ascii_uppercase().ends_with(b"SCAN");
+    let scans = step.args.iter().any(is_scan);
     if step.check != Check::Exact || names_the_server(step) || scans || !rng.one_in(40) {
         return;
     }

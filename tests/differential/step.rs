@@ -7,13 +7,19 @@ pub(crate) enum Check {
     Exact,
     /// The same elements in any order (KEYS).
     AnyOrder,
-    /// A whole SCAN, call after call from cursor 0 to cursor 0, finds the same keys.
+    /// The same pairs in any order, flat or as a map (HGETALL).
+    Pairs,
+    /// Lists of the same length: what is in them is drawn by chance.
+    Length,
+    /// A whole SCAN (or HSCAN …), call after call from cursor 0 to cursor 0, finds the same keys.
     WholeScan,
     /// Numbers that may differ by so much, because the two servers answered at different moments; what is negative
     /// or no number is compared exactly.
     Within(i64),
     /// Any key that exists (RANDOMKEY): each side's answer must exist on the other side.
     SomeKey,
+    /// The same, but for the digits of RESP3's doubles: here they are the fewest that tell the number.
+    Doubles,
     /// Both are errors of the same text, or both are replies of the same type.
     Type,
     /// Two numbers that are the time of day.

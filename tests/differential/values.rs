@@ -17,8 +17,15 @@ pub(crate) const KEYS: &[&[u8]] = &[
     b"bin\xff\x00ary",
     b"{tag}1",
     b"[a-c]*",
+    b"hash:1",
+    b"hash:2",
     b"list:1",
     b"list:2",
+    b"set:1",
+    b"set:2",
+    b"set:3",
+    b"zset:1",
+    b"zset:2",
 ];
 
 /// How many of the keys belong to no family; they come first.

@@ -10,8 +10,8 @@ use crate::commands::expiry::{ExpireCondition, ExpireTime, Ttl, Unit, When};
 use crate::commands::spec::{Group, access::*, flag::*, key};
 use crate::commands::strings::GetexOption;
 use crate::commands::{Args, CommandSpec};
+use crate::ds::Hash;
 use crate::ds::hash::Deadline;
-use crate::ds::{Hash, Limits};
 use crate::error::{Error, Result};
 use crate::keyspace::{Ctx, Edit, Key};
 use crate::reply::Reply;
@@ -228,14 +228,14 @@ fn hexpire<F: AsRef<[u8]>>(
     fields: &[F],
 ) -> Result<Vec<FieldExpiry>> {
     let now = cx.now();
-    let outcomes = edit(cx, key, "hexpire", |hash, limits| {
+    let outcomes = edit(cx, key, "hexpire", |hash, _| {
         let one = |field: &F| {
             let field = field.as_ref();
             let Some(old) = hash.deadline(field, ANY_TIME) else { return FieldExpiry::Missing };
             if condition.is_some_and(|condition| !condition.holds(old, deadline)) {
                 return FieldExpiry::Unchanged;
             }
-            put_deadline(hash, field, deadline, now, limits)
+            put_deadline(hash, field, deadline, now)
         };
         let outcomes: Vec<FieldExpiry> = fields.iter().map(one).collect();
         let is_change = |outcome: &FieldExpiry| matches!(outcome, FieldExpiry::Set | FieldExpiry::Removed);
@@ -245,12 +245,12 @@ fn hexpire<F: AsRef<[u8]>>(
 }
 
 /// Sets the deadline of a field that exists, or removes it if that is not in the future.
-fn put_deadline(hash: &mut Hash, field: &[u8], deadline: i64, now: i64, limits: &Limits) -> FieldExpiry {
+fn put_deadline(hash: &mut Hash, field: &[u8], deadline: i64, now: i64) -> FieldExpiry {
     if deadline <= now {
         hash.remove(field);
         FieldExpiry::Removed
     } else {
-        hash.set_deadline(field, Some(deadline), limits);
+        hash.set_deadline(field, Some(deadline));
         FieldExpiry::Set
     }
 }
@@ -332,12 +332,12 @@ fn hpersist_cmd(cx: &mut Ctx<'_>, args: Args<'_>, out: &mut dyn Reply) -> Result
 }
 
 fn hpersist<F: AsRef<[u8]>>(cx: &mut Ctx<'_>, key: Key<'_>, fields: &[F]) -> Result<Vec<FieldPersistence>> {
-    let outcomes = edit(cx, key, "hpersist", |hash, limits| {
+    let outcomes = edit(cx, key, "hpersist", |hash, _| {
         let one = |field: &F| match hash.deadline(field.as_ref(), ANY_TIME) {
             None => FieldPersistence::Missing,
             Some(None) => FieldPersistence::Unchanged,
             Some(Some(_)) => {
-                hash.set_deadline(field.as_ref(), None, limits);
+                hash.set_deadline(field.as_ref(), None);
                 FieldPersistence::Persisted
             }
         };
@@ -407,7 +407,7 @@ fn hgetex<F: AsRef<[u8]>>(
     }
     let now = cx.now();
     let event = if let Change::Persist = change { "hpersist" } else { "hexpire" };
-    let found = edit(cx, key, event, |hash, limits| {
+    let found = edit(cx, key, event, |hash, _| {
         out.start(fields.len());
         fields.iter().for_each(|field| out.put(hash.get(field.as_ref(), ANY_TIME)));
         let mut changed = false;
@@ -417,11 +417,11 @@ fn hgetex<F: AsRef<[u8]>>(
                 Change::Nothing => {}
                 Change::Persist => {
                     changed |= old.is_some();
-                    hash.set_deadline(field, None, limits);
+                    hash.set_deadline(field, None);
                 }
                 Change::Expire(deadline) => {
                     changed = true;
-                    put_deadline(hash, field, deadline, now, limits);
+                    put_deadline(hash, field, deadline, now);
                 }
             }
         }
@@ -591,7 +591,7 @@ fn hsetex<'a>(
         for (field, value) in pairs {
             hash.set(field, value, old, limits);
             if let Some(deadline) = deadline {
-                put_deadline(hash, field, deadline, now, limits);
+                put_deadline(hash, field, deadline, now);
             }
         }
         Ok(Edit::Changed(true))

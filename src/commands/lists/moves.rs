@@ -80,15 +80,17 @@ fn lmove(
     let is_same = source.bytes == destination.bytes;
     let takes = |entry: &Entry| entry.value::<List>().is_some();
     let fits = is_same || cx.peek(destination).is_none_or(takes);
-    let moved = cx.edit(source, super::pop_event(from), |list: &mut List| {
-        let Some(element) = list.end(from).map(blob).filter(|_| fits) else {
+    let mut moved = None;
+    cx.edit(source, super::pop_event(from), |list: &mut List| {
+        if !fits {
             return Err(Error::WRONG_TYPE);
-        };
+        }
+        let element = moved.insert(blob(list.end(from).ok_or(Error::INTERNAL)?));
         list.pop(from, 1, limits);
         if is_same {
-            list.push(to, &element, limits);
+            list.push(to, element, limits);
         }
-        Ok(Edit::Changed(element))
+        Ok(Edit::Changed(()))
     })?;
     if let Some(element) = moved.as_ref().filter(|_| !is_same) {
         cx.edit_or_new(destination, push_event(to), |list: &mut List| {

@@ -74,6 +74,8 @@ const KINDS: &[(&str, &[&str])] = &[
             "numkeys",
             "rank",
             "num-matches",
+            "weight",
+            "limit",
             "protover",
         ],
     ),
@@ -103,6 +105,13 @@ struct Group {
     /// What stands in it may be given again and again.
     repeats: bool,
     alternatives: Vec<Vec<Node>>,
+}
+
+impl Group {
+    fn begins_with(&self, token: &str) -> bool {
+        let first = self.alternatives.first().and_then(|nodes| nodes.first());
+        matches!(first, Some(Node::Word(word)) if *word == token)
+    }
 }
 
 struct Words {
@@ -251,9 +260,11 @@ impl Reader {
 
     /// A sequence as one argument.
     fn one(&mut self, nodes: &[Node]) -> Argument {
+        // The same token again is no other argument: `GET pattern [GET pattern ...]`.
+        let is_other = |node: &&Node, token| !matches!(node, Node::Group(group) if group.begins_with(token));
         if let [Node::Word(token), rest @ ..] = nodes
             && is_token(token)
-            && rest.len() > 1
+            && rest.iter().filter(|node| is_other(node, token)).count() > 1
         {
             self.pass();
             return Argument { token: Some(token), ..Argument::block(self.sequence(rest)) };

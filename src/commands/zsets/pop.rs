@@ -17,7 +17,9 @@ use crate::store::{LockMode, Store};
 
 pub(in crate::commands) const COMMANDS: &[CommandSpec] = &[
     CommandSpec::new("ZMPOP", zmpop_cmd)
-        .summary("Removes and gives members of the lowest or highest scores of the first sorted set that exists.")
+        .summary(
+            "Removes and gives members of the lowest or highest scores of the first sorted set that exists.",
+        )
         .since("7.0.0")
         .complexity("O(K) + O(M log N) for K keys, and M members removed from a set of N")
         .group(Group::SortedSet)
@@ -416,9 +418,10 @@ impl Store {
     /// # Ok::<(), redmoon::Error>(())
     /// ```
     pub fn zrandmember(&self, key: impl AsRef<[u8]>) -> Result<Option<Blob>> {
-        self.read_key(key.as_ref(), |cx, key| {
-            Ok(zrandmember(cx, key)?.map(|(member, _)| items::blob(member)))
-        })
+        self.read_key(
+            key.as_ref(),
+            |cx, key| Ok(zrandmember(cx, key)?.map(|(member, _)| items::blob(member))),
+        )
     }
 
     /// Gives members of a sorted set by chance, each as likely as any other, in no order (ZRANDMEMBER with a count).
@@ -435,21 +438,21 @@ impl Store {
     ///
     /// let store = Store::new();
     /// store.zadd("best", &[(310.0, "ada"), (250.0, "bob")])?;
-    /// assert_eq!(store.zrandmember_count("best", Picks::Distinct(5))?.len(), 2);
-    /// assert_eq!(store.zrandmember_count("best", Picks::Repeated(5))?.len(), 5);
+    /// assert_eq!(store.zrandmember_with("best", Picks::Distinct(5))?.len(), 2);
+    /// assert_eq!(store.zrandmember_with("best", Picks::Repeated(5))?.len(), 5);
     /// # Ok::<(), redmoon::Error>(())
     /// ```
-    pub fn zrandmember_count(&self, key: impl AsRef<[u8]>, picks: Picks) -> Result<Vec<Blob>> {
+    pub fn zrandmember_with(&self, key: impl AsRef<[u8]>, picks: Picks) -> Result<Vec<Blob>> {
         self.read_key(key.as_ref(), |cx, key| {
             Ok(draw(cx, key, picks)?.map(|(member, _)| items::blob(member)).collect())
         })
     }
 
-    /// As [`zrandmember_count`](Store::zrandmember_count), each member with its score (ZRANDMEMBER with WITHSCORES).
+    /// As [`zrandmember_with`](Store::zrandmember_with), each member with its score (ZRANDMEMBER with WITHSCORES).
     ///
     /// # Errors
     ///
-    /// As [`zrandmember_count`](Store::zrandmember_count).
+    /// As [`zrandmember_with`](Store::zrandmember_with).
     ///
     /// # Examples
     ///

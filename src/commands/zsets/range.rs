@@ -1,6 +1,8 @@
 //! Ranges of sorted sets: ZRANGE and its older forms, ZCOUNT, ZREMRANGEBYSCORE and their relatives.
 
-use super::query::{Form, Kind, LexBound, LexRange, Query, RankRange, ScoreBound, ScoreRange, Span, ZrangeQuery};
+use super::query::{
+    Form, Kind, LexBound, LexRange, Query, RankRange, ScoreBound, ScoreRange, Span, ZrangeQuery,
+};
 use super::{owned, reply_members, reply_pairs};
 use crate::blob::Blob;
 use crate::commands::spec::{Group, access::*, flag::*, key};
@@ -202,21 +204,17 @@ fn zrangestore_cmd(cx: &mut Ctx<'_>, args: Args<'_>, out: &mut dyn Reply) -> Res
     Ok(())
 }
 
-fn zrangestore(
-    cx: &mut Ctx<'_>,
-    destination: Key<'_>,
-    source: Key<'_>,
-    query: &Query<'_>,
-) -> Result<usize> {
+fn zrangestore(cx: &mut Ctx<'_>, destination: Key<'_>, source: Key<'_>, query: &Query<'_>) -> Result<usize> {
     let limits = &cx.space.limits;
     let found = cx.find_as::<Zset>(source)?.map(|set| set.copy_range(query.ranks(set), limits));
     Ok(store(cx, destination, found.unwrap_or_default(), "zrangestore"))
 }
 
-/// Sets a key to a set, or removes the key if the set is empty.
+/// Sets a key to a set that was just made, or removes the key if the set is empty.
 pub(super) fn store(cx: &mut Ctx<'_>, key: Key<'_>, set: Zset, event: &'static str) -> usize {
     let len = set.len();
     if len > 0 {
+        let set = set.packed(&cx.space.limits);
         cx.put(key, set.into_content(), None, event);
     } else {
         cx.delete(key, "del");
@@ -598,8 +596,6 @@ impl Store {
     /// # Ok::<(), redmoon::Error>(())
     /// ```
     pub fn zremrangebylex(&self, key: impl AsRef<[u8]>, min: LexBound, max: LexBound) -> Result<usize> {
-        self.write_key(key.as_ref(), |cx, key| {
-            remove(cx, key, &Span::members(&min, &max), "zremrangebylex")
-        })
+        self.write_key(key.as_ref(), |cx, key| remove(cx, key, &Span::members(&min, &max), "zremrangebylex"))
     }
 }

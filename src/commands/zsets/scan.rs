@@ -1,6 +1,6 @@
 //! Walking through a sorted set: ZSCAN.
 
-use super::{owned, reply_score};
+use super::{LAST_PLAIN, owned, reply_text};
 use crate::blob::Blob;
 use crate::commands::spec::{Group, access::*, flag::*, key};
 use crate::commands::walk::{self, WalkOptions};
@@ -23,6 +23,9 @@ pub(in crate::commands) const COMMANDS: &[CommandSpec] = &[CommandSpec::new("ZSC
     .keys(&[key(1, RO | ACCESS)])
     .tips(&["nondeterministic_output"])];
 
+/// The largest integer that a small set keeps as such.
+const PACKED_PLAIN: f64 = (1_u64 << 62) as f64;
+
 fn zscan_cmd(cx: &mut Ctx<'_>, args: Args<'_>, out: &mut dyn Reply) -> Result<()> {
     let cursor = walk::cursor(args, 2)?;
     // Redis looks at the options only if there is something to walk through.
@@ -31,10 +34,12 @@ fn zscan_cmd(cx: &mut Ctx<'_>, args: Args<'_>, out: &mut dyn Reply) -> Result<()
         return Ok(());
     };
     let (next, found) = zscan(set, cursor, &WalkOptions::parse(args, 3, |_| None)?);
+    // A real server sends the texts that it keeps, in either protocol.
+    let plain = if set.is_packed() { PACKED_PLAIN } else { LAST_PLAIN };
     walk::reply(next, found.len() * 2, out);
     for (member, score) in found {
         items::reply(member, out);
-        reply_score(score, out);
+        reply_text(score, plain, out);
     }
     Ok(())
 }

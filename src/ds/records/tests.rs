@@ -204,14 +204,14 @@ fn a_walk_of_a_table_at_rest_sees_each_record_once() {
 }
 
 #[test]
-fn a_million_records_take_less_than_a_server_takes() {
+fn a_record_takes_less_than_a_server_takes() {
     let mut records = Records::new(3);
-    for number in 0..1_000_000_u32 {
+    for number in 0..500_000_u32 {
         records.insert(format!("key:{number:08}").as_bytes(), b"0123456789");
     }
-    let each = records.memory() as f64 / 1e6;
+    let each = records.memory() as f64 / 5e5;
     assert!(each < 48.0, "{each} bytes a record");
-    for number in 20_000..1_000_000_u32 {
+    for number in 20_000..500_000_u32 {
         assert!(records.remove(format!("key:{number:08}").as_bytes()));
     }
     assert!(records.is_sparse());

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
+use crate::rng::Rng;
 
 type Model = BTreeSet<Vec<u8>>;
 
@@ -326,7 +327,10 @@ proptest! {
             })
             .collect();
         let joined = models.iter().flatten().cloned().collect::<Model>();
-        prop_assert_eq!(model(&Set::union(&sets, &limits)), joined);
+        prop_assert_eq!(&model(&Set::union(&sets, &limits)), &joined);
+        let added: Vec<Vec<u8>> = Set::additions(&sets).map(text).collect();
+        prop_assert_eq!(added.len() + sets[0].len(), joined.len());
+        prop_assert_eq!(added.into_iter().chain(model(&sets[0])).collect::<Model>(), joined);
         let rest = |member: &&Vec<u8>| !models[1..].iter().any(|model| model.contains(*member));
         let left = models[0].iter().filter(rest).cloned().collect::<Model>();
         prop_assert_eq!(&model(&Set::without(&sets, &limits)), &left);

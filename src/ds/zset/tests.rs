@@ -215,7 +215,7 @@ fn what_was_gathered_in_any_order_has_the_form_that_its_size_asks_for() {
             gathered.add(&member, -1.0, |old, new| old * 2.0 + new);
             pair.put(&member, f64::from(n % 5 * 2) - 1.0);
         }
-        pair.set = gathered.into_zset(&LIMITS);
+        pair.set = gathered.into_zset().packed(&LIMITS);
         pair.compare();
         assert_eq!(pair.set.encoding(), encoding);
     }

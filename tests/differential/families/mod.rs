@@ -2,9 +2,13 @@
 
 mod connection;
 mod expiry;
+mod hashes;
 mod keys;
 mod lists;
+mod sets;
+mod sort;
 mod strings;
+mod zsets;
 
 use super::step::Step;
 use crate::support::Rng;
@@ -27,7 +31,11 @@ const FAMILIES: &[Family] = &[
     family(strings::string, 34, 2),
     family(strings::integer, 8, 1),
     family(strings::float, 5, 1),
+    family(hashes::hash, 20, 2),
     family(lists::list, 24, 2),
+    family(sets::set, 26, 2),
+    family(zsets::zset, 36, 2),
+    family(sort::sort, 10, 1),
     family(expiry::expiry, 14, 1),
     family(keys::key, 16, 1),
     Family { has_keys: false, ..family(connection::connection, 6, 1) },

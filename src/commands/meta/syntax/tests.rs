@@ -59,4 +59,5 @@ fn repeats() {
         read("script numkeys [key [key ...]] [arg [arg ...]]", const { &[counted_keys(2, 0)] }),
         "script:string numkeys:integer key:key?*#0 arg:string?*"
     );
+    assert_eq!(read("[GET pattern [GET pattern ...]]", &[]), "GET pattern:pattern?*");
 }
