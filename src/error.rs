@@ -514,6 +514,12 @@ impl Error {
         Error::owned(ErrorKind::ScriptCompile, one_line(line))
     }
 
+    pub(crate) fn invalid_flag(name: &[u8]) -> Error {
+        let mut line = b"ERR Invalid flag: ".to_vec();
+        line.extend_from_slice(name);
+        Error::owned(ErrorKind::ScriptCompile, one_line(line))
+    }
+
     pub(crate) fn error_in_handler(sha: &str) -> Error {
         Error::owned(
             ErrorKind::ScriptRuntime,

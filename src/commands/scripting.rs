@@ -61,6 +61,12 @@ const SCRIPT: &[CommandSpec] = &[
         .arity(-3)
         .flags(NOSCRIPT)
         .tips(&["request_policy:all_shards", "response_policy:agg_logical_and"]),
+    CommandSpec::engine("FLAGS")
+        .summary("Says what a script may do, loaded or not (as Dragonfly has it).")
+        .since("7.0.0")
+        .syntax("sha1 flag [flag ...]")
+        .arity(-4)
+        .flags(NOSCRIPT),
     CommandSpec::engine("FLUSH")
         .summary("Empties the cache of scripts.")
         .since("2.6.0")
@@ -81,6 +87,12 @@ const SCRIPT: &[CommandSpec] = &[
         .arity(2)
         .flags(NOSCRIPT | ALLOW_BUSY)
         .tips(&["request_policy:all_shards", "response_policy:one_succeeded"]),
+    CommandSpec::engine("LIST")
+        .summary("Lists the scripts in the cache with their sources (as Dragonfly has it).")
+        .since("7.0.0")
+        .complexity("O(N), N being the number of scripts in the cache.")
+        .arity(2)
+        .flags(NOSCRIPT),
     CommandSpec::engine("LOAD")
         .summary("Puts a script into the cache without running it.")
         .since("2.6.0")

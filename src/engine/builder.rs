@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::cache::Cache;
+use super::cache::{Cache, FlagRules};
+use super::flags::{Dialect, Flags, ScriptFlag};
 use super::pool::Pool;
 use super::{Engine, EngineLimits, Inner};
 use crate::rng::Drand48;
@@ -55,6 +56,8 @@ pub struct EngineBuilder {
     store: Store,
     limits: EngineLimits,
     undeclared_keys: bool,
+    default_flags: Flags,
+    dialect: Dialect,
     numbers: NumberFormat,
     most_evaluated: usize,
     seed: Option<i32>,
@@ -82,6 +85,8 @@ impl EngineBuilder {
                 memory: 256 * 1024 * 1024,
             },
             undeclared_keys: true,
+            default_flags: Flags::default(),
+            dialect: Dialect::default(),
             numbers: NumberFormat::default(),
             most_evaluated: 500,
             seed: None,
@@ -117,6 +122,18 @@ impl EngineBuilder {
     /// (`#!lua flags=allow-undeclared-keys` or `deny-undeclared-keys`) goes first.
     pub fn allow_undeclared_keys(mut self, allow: bool) -> EngineBuilder {
         self.undeclared_keys = allow;
+        self
+    }
+
+    /// The flags of scripts that have no line of flags; a script's own take their place, they do not add up.
+    pub fn default_flags(mut self, flags: impl IntoIterator<Item = ScriptFlag>) -> EngineBuilder {
+        self.default_flags = flags.into_iter().collect();
+        self
+    }
+
+    /// Whose rules the engine follows where the servers disagree.
+    pub fn dialect(mut self, dialect: Dialect) -> EngineBuilder {
+        self.dialect = dialect;
         self
     }
 
@@ -162,6 +179,7 @@ impl EngineBuilder {
                 random: Mutex::new(random),
                 limits: self.limits,
                 undeclared_keys: self.undeclared_keys,
+                flag_rules: FlagRules::new(self.dialect, self.default_flags),
                 numbers: self.numbers,
                 log: self.log,
                 published: Default::default(),

@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::RwLock;
 
-use super::flags::Flags;
+use super::flags::{Dialect, Flags, ScriptFlag};
 use crate::error::Error;
 
 /// A SHA-1 as 40 lower-case hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Sha([u8; 40]);
 
 impl Sha {
@@ -55,23 +55,65 @@ pub(crate) struct Source {
 
 impl Source {
     /// Reads the script's first line; whether the rest compiles is for a state to say.
-    pub(crate) fn new(sha: Sha, body: &[u8]) -> Result<Source, Error> {
+    pub(crate) fn new(sha: Sha, body: &[u8], rules: &FlagRules) -> Result<Source, Error> {
+        let (mut flags, skip) = Flags::read(body, rules.dialect, rules.default)?;
+        for &flag in rules.said.read().get(&sha).into_iter().flatten() {
+            flags.set(flag);
+        }
+        Ok(Source::with(sha, body.into(), skip, flags))
+    }
+
+    fn with(sha: Sha, body: Box<[u8]>, skip: usize, flags: Flags) -> Source {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        let (flags, skip) = Flags::read(body)?;
-        Ok(Source {
+        Source {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             sha,
-            body: body.into(),
+            body,
             skip,
             flags,
             loaded: AtomicBool::new(false),
             last_run: AtomicU64::new(0),
-        })
+        }
+    }
+
+    /// The same script with one more thing said of it.
+    fn flagged(&self, more: &[ScriptFlag]) -> Source {
+        let mut flags = self.flags;
+        more.iter().for_each(|&flag| flags.set(flag));
+        let flagged = Source::with(self.sha, self.body.clone(), self.skip, flags);
+        flagged.loaded.store(self.loaded.load(Ordering::Relaxed), Ordering::Relaxed);
+        flagged.last_run.store(self.last_run.load(Ordering::Relaxed), Ordering::Relaxed);
+        flagged
     }
 
     /// What the compiler gets.
     pub(crate) fn text(&self) -> &[u8] {
         &self.body[self.skip..]
+    }
+}
+
+/// Where a script's flags come from beside its first line.
+#[derive(Default)]
+pub(crate) struct FlagRules {
+    pub(crate) dialect: Dialect,
+    /// Those of scripts that say nothing.
+    pub(crate) default: Flags,
+    /// What was said of single scripts, loaded or not.
+    said: RwLock<HashMap<Sha, Vec<ScriptFlag>, foldhash::fast::RandomState>>,
+}
+
+impl FlagRules {
+    pub(crate) fn new(dialect: Dialect, default: Flags) -> FlagRules {
+        FlagRules { dialect, default, ..FlagRules::default() }
+    }
+
+    /// Notes flags for a script that may come later.
+    pub(crate) fn say(&self, sha: Sha, flags: &[ScriptFlag]) {
+        self.said.write().entry(sha).or_default().extend(flags);
+    }
+
+    pub(crate) fn clear(&self) {
+        self.said.write().clear();
     }
 }
 
@@ -144,6 +186,22 @@ impl Cache {
         let mut scripts = self.scripts.write();
         let script = scripts.entry(script.sha).or_insert_with(|| Arc::new(script));
         script.loaded.store(true, Ordering::Relaxed);
+    }
+
+    /// Says flags of a script that is cached already.
+    pub(crate) fn flag(&self, sha: Sha, flags: &[ScriptFlag]) {
+        let mut scripts = self.scripts.write();
+        if let Some(script) = scripts.get_mut(&sha) {
+            *script = Arc::new(script.flagged(flags));
+            self.generation.fetch_add(1, Ordering::Release);
+        }
+    }
+
+    /// The cached scripts, by their SHA-1.
+    pub(crate) fn list(&self) -> Vec<Arc<Source>> {
+        let mut all: Vec<_> = self.scripts.read().values().cloned().collect();
+        all.sort_by_key(|script| script.sha);
+        all
     }
 
     pub(crate) fn clear(&self) {

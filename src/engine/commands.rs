@@ -1,6 +1,7 @@
 //! EVAL, SCRIPT and their relatives by name; their rows are in `commands/scripting.rs`.
 
 use super::cache::Sha;
+use super::flags::ScriptFlag;
 use super::eval::{Call, Failed, Mode};
 use super::{Engine, Inner};
 use crate::commands::{Args, Command};
@@ -39,6 +40,18 @@ impl Engine {
                 Ok(Value::ok())
             }
             "SHOW" => self.script_show(args.at(2)).map(Value::from),
+            "FLAGS" => {
+                let flag = |name: &&[u8]| ScriptFlag::named(name).ok_or_else(|| Error::invalid_flag(name));
+                let flags: Vec<ScriptFlag> = args.from(3).iter().map(flag).collect::<Result<_>>()?;
+                if Sha::parse(args.at(2)).is_none() {
+                    return Err(Error::SYNTAX);
+                }
+                self.script_flags(args.at(2), &flags).map(|()| Value::ok())
+            }
+            "LIST" => {
+                let pair = |(sha, body)| Value::Array(vec![Value::from(sha), Value::from(body)]);
+                Ok(Value::Array(self.script_list().into_iter().map(pair).collect()))
+            }
             "KILL" => self.script_kill().map(|()| Value::ok()),
             _ => Err(Error::unknown_subcommand(args.at(1), "SCRIPT")),
         }

@@ -61,7 +61,7 @@ impl Inner {
         if let Some(known) = state.find(&self.cache, sha) {
             return self.run(state, &known?, call, turn);
         }
-        let script = Source::new(sha, source)?;
+        let script = Source::new(sha, source, &self.flag_rules)?;
         let function = state.compile(&script)?;
         let (script, evicted) = self.cache.add_evaluated(script);
         if evicted {
@@ -95,7 +95,7 @@ impl Inner {
         if call.mode == Mode::ReadOnly && flags.strict && !flags.no_writes {
             return Err(Error::WRITE_SCRIPT_WITH_RO.into());
         }
-        let any_key = flags.undeclared_keys.unwrap_or(self.undeclared_keys);
+        let any_key = flags.disable_atomicity || flags.undeclared_keys.unwrap_or(self.undeclared_keys);
         let state = &mut *state;
         let limits = Limits {
             time: self.limits.time.map(|limit| u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX)),
@@ -105,6 +105,9 @@ impl Inner {
             if call.mode == Mode::ReadOnly || flags.no_writes { LockMode::Read } else { LockMode::Write };
         let declared = if any_key { None } else { Some(call.keys) };
         let mut run = Run::new(self, turn.db, lock, declared, &state.control, &mut state.tally);
+        if flags.disable_atomicity {
+            run.part();
+        }
         let result = state.vm.run(*function, call.keys, call.args, &mut run, limits);
         turn.wrote |= run.turn.wrote;
         drop(run);

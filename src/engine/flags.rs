@@ -1,6 +1,88 @@
-//! The first line of a script: `#!lua flags=…`.
+//! What a script may do, as it says in its first line or as the engine was told.
+//!
+//! Two forms are read: Redis's and Valkey's `#!lua flags=…`, and Dragonfly's `--!df flags=…`. Flags of both families may
+//! stand in either, unless the engine's [`Dialect`] is one of theirs.
 
 use crate::error::Error;
+
+/// Something that a script may do, or promises not to do.
+///
+/// A script says it in its first line (`#!lua flags=no-writes,disable-atomicity`);
+/// [`EngineBuilder::default_flags`](crate::EngineBuilder::default_flags) says it of scripts that do not, and
+/// [`Engine::script_flags`](crate::Engine::script_flags) of a single one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ScriptFlag {
+    /// `no-writes`: the script only reads, and commands that write fail in it.
+    NoWrites,
+    /// `allow-oom`: the script may run when the memory limit is reached.
+    AllowOom,
+    /// `allow-stale`: kept for servers with replicas; it means nothing here.
+    AllowStale,
+    /// `no-cluster`: kept for servers in a cluster; it means nothing here.
+    NoCluster,
+    /// `allow-cross-slot-keys`: kept for servers in a cluster; it means nothing here.
+    AllowCrossSlotKeys,
+    /// `allow-undeclared-keys`: the script may touch keys that it was not called with.
+    AllowUndeclaredKeys,
+    /// `deny-undeclared-keys`: the script may not, and runs beside scripts with other keys.
+    DenyUndeclaredKeys,
+    /// `disable-atomicity`: each call of a command locks for itself, and other threads' commands run between them.
+    DisableAtomicity,
+}
+
+impl ScriptFlag {
+    const ALL: [(ScriptFlag, &'static [u8]); 8] = [
+        (ScriptFlag::NoWrites, b"no-writes"),
+        (ScriptFlag::AllowOom, b"allow-oom"),
+        (ScriptFlag::AllowStale, b"allow-stale"),
+        (ScriptFlag::NoCluster, b"no-cluster"),
+        (ScriptFlag::AllowCrossSlotKeys, b"allow-cross-slot-keys"),
+        (ScriptFlag::AllowUndeclaredKeys, b"allow-undeclared-keys"),
+        (ScriptFlag::DenyUndeclaredKeys, b"deny-undeclared-keys"),
+        (ScriptFlag::DisableAtomicity, b"disable-atomicity"),
+    ];
+
+    /// The flag of this name, which is case-sensitive.
+    pub(super) fn named(name: &[u8]) -> Option<ScriptFlag> {
+        ScriptFlag::ALL.iter().find(|(_, named)| *named == name).map(|&(flag, _)| flag)
+    }
+
+    fn is_of(self, dialect: Dialect) -> bool {
+        let is_redis = matches!(
+            self,
+            ScriptFlag::NoWrites
+                | ScriptFlag::AllowOom
+                | ScriptFlag::AllowStale
+                | ScriptFlag::NoCluster
+                | ScriptFlag::AllowCrossSlotKeys
+        );
+        let is_dragonfly = matches!(
+            self,
+            ScriptFlag::NoWrites | ScriptFlag::AllowUndeclaredKeys | ScriptFlag::DisableAtomicity
+        );
+        match dialect {
+            Dialect::Any => true,
+            Dialect::Redis | Dialect::Valkey => is_redis,
+            Dialect::Dragonfly => is_dragonfly,
+        }
+    }
+}
+
+/// Whose rules an engine follows where the servers disagree.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Dialect {
+    /// All flags and forms are understood; texts are Redis's.
+    #[default]
+    Any,
+    /// Redis's flags only.
+    Redis,
+    /// Redis's flags only.
+    Valkey,
+    /// Dragonfly's flags only.
+    Dragonfly,
+}
 
 /// What a script says of itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,19 +96,36 @@ pub(crate) struct Flags {
     pub(crate) allow_cross_slot_keys: bool,
     /// Whether the script may touch keys that it was not called with; the engine's setting where it does not say.
     pub(crate) undeclared_keys: Option<bool>,
+    pub(crate) disable_atomicity: bool,
 }
 
 impl Flags {
-    /// Reads the first line. Answers the flags and how many bytes of the source to leave out: the line's end stays,
-    /// so that line numbers are right.
+    /// Reads the first line; a script that says nothing has the `default` flags. Answers the flags and how many bytes
+    /// of the source to leave out: the line's end stays, so that line numbers are right.
     ///
     /// # Errors
     ///
     /// What is wrong with the line.
-    pub(crate) fn read(source: &[u8]) -> Result<(Flags, usize), Error> {
-        if !source.starts_with(b"#!") {
-            return Ok((Flags::default(), 0));
+    pub(crate) fn read(source: &[u8], dialect: Dialect, default: Flags) -> Result<(Flags, usize), Error> {
+        if source.starts_with(b"#!") {
+            return Flags::read_shebang(source, dialect);
         }
+        if matches!(dialect, Dialect::Any | Dialect::Dragonfly)
+            && let Some(list) = source.trim_ascii_start().strip_prefix(b"--!df flags=")
+            && let Some(end) = list.iter().position(u8::is_ascii_whitespace)
+        {
+            let mut flags = Flags::default();
+            let names = list[..end].split(|byte| matches!(byte, b',' | b';'));
+            for name in names.filter(|name| !name.is_empty() && *name != b"legacy-float") {
+                let flag = ScriptFlag::named(name).filter(|flag| flag.is_of(dialect));
+                flags.set(flag.ok_or_else(|| Error::invalid_flag(name))?);
+            }
+            return Ok((flags, 0));
+        }
+        Ok((default, 0))
+    }
+
+    fn read_shebang(source: &[u8], dialect: Dialect) -> Result<(Flags, usize), Error> {
         let end = source.iter().position(|&byte| matches!(byte, b'\n' | 0));
         let end = end.filter(|&end| source[end] == b'\n').ok_or(Error::INVALID_SHEBANG)?;
         let words = split(&source[..end]).ok_or(Error::INVALID_SHEBANG_ENGINE)?;
@@ -45,25 +144,33 @@ impl Flags {
             };
             if !list.is_empty() {
                 for name in list.split(|&byte| byte == b',') {
-                    flags.set(name)?;
+                    let flag = ScriptFlag::named(name).filter(|flag| flag.is_of(dialect));
+                    flags.set(flag.ok_or_else(|| Error::shebang("Unexpected flag in script shebang", name))?);
                 }
             }
         }
         Ok((flags, end))
     }
 
-    fn set(&mut self, name: &[u8]) -> Result<(), Error> {
-        match name {
-            b"no-writes" => self.no_writes = true,
-            b"allow-oom" => self.allow_oom = true,
-            b"allow-stale" => self.allow_stale = true,
-            b"no-cluster" => self.no_cluster = true,
-            b"allow-cross-slot-keys" => self.allow_cross_slot_keys = true,
-            b"allow-undeclared-keys" => self.undeclared_keys = Some(true),
-            b"deny-undeclared-keys" => self.undeclared_keys = Some(false),
-            _ => return Err(Error::shebang("Unexpected flag in script shebang", name)),
+    pub(super) fn set(&mut self, flag: ScriptFlag) {
+        match flag {
+            ScriptFlag::NoWrites => self.no_writes = true,
+            ScriptFlag::AllowOom => self.allow_oom = true,
+            ScriptFlag::AllowStale => self.allow_stale = true,
+            ScriptFlag::NoCluster => self.no_cluster = true,
+            ScriptFlag::AllowCrossSlotKeys => self.allow_cross_slot_keys = true,
+            ScriptFlag::AllowUndeclaredKeys => self.undeclared_keys = Some(true),
+            ScriptFlag::DenyUndeclaredKeys => self.undeclared_keys = Some(false),
+            ScriptFlag::DisableAtomicity => self.disable_atomicity = true,
         }
-        Ok(())
+    }
+}
+
+impl FromIterator<ScriptFlag> for Flags {
+    fn from_iter<I: IntoIterator<Item = ScriptFlag>>(flags: I) -> Flags {
+        let mut all = Flags::default();
+        flags.into_iter().for_each(|flag| all.set(flag));
+        all
     }
 }
 

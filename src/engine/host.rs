@@ -26,6 +26,8 @@ pub(super) struct Run<'e> {
     declared: Option<&'e [&'e [u8]]>,
     control: &'e Control,
     tally: &'e mut Tally,
+    /// Whether each command locks for itself, at its own time (`disable-atomicity`).
+    is_parted: bool,
     /// Flags of commands that are looked at closely: fewer once the script has written.
     checked: u32,
     /// Whether a command that writes was called: it need not have changed anything.
@@ -51,10 +53,18 @@ impl<'e> Run<'e> {
             declared,
             control,
             tally,
+            is_parted: false,
             checked: if declared.is_some() { u32::MAX } else { CHECKED },
             writes: false,
             waited: false,
         }
+    }
+
+    /// From now on each command locks for itself, and others' commands run between them.
+    pub(super) fn part(&mut self) {
+        self.is_parted = true;
+        // All commands go the long way, which knows of it.
+        self.checked = u32::MAX;
     }
 
     /// Everything that is known of a command before it runs: whether the script may call it.
@@ -85,12 +95,14 @@ impl<'e> Run<'e> {
         }
         if spec.is(flag::WRITE) && !self.writes {
             // A script that gets BUSY here has not written: it is stopped at its own time, not called overdue.
-            self.lock_keys(dispatch::locks(&self.engine.store, *command, args).0)?;
+            if !self.is_parted {
+                self.lock_keys(dispatch::locks(&self.engine.store, *command, args).0)?;
+            }
             if !self.control.begin_write() {
                 return Err(Error::owned(ErrorKind::ScriptKilled, KILLED));
             }
             self.writes = true;
-            if self.declared.is_none() {
+            if self.declared.is_none() && !self.is_parted {
                 self.checked = flag::NOSCRIPT;
             }
         }
@@ -139,6 +151,14 @@ impl<'e> Run<'e> {
 
     /// Runs a command that was checked.
     fn run(&mut self, command: &Command, args: Args<'_>, out: &mut dyn Reply) -> Result<()> {
+        if self.is_parted {
+            self.turn.begin();
+            if let Handler::Store(run) = command.spec.handler {
+                let inner = &self.engine.store.inner;
+                let (shards, mode) = dispatch::locks(&self.engine.store, *command, args);
+                return inner.with_set(shards, mode, &mut self.turn, |cx| run(cx, args, out));
+            }
+        }
         if let Some(quick) = command.quick(args.len(), 0) {
             return self.run_quick(quick, args, out);
         }

@@ -20,13 +20,14 @@ use crate::error::{Error, Result};
 use crate::rng::Drand48;
 use crate::store::Store;
 use crate::value::Value;
-use cache::{Cache, Sha, Source};
+use cache::{Cache, FlagRules, Sha, Source};
 use eval::Call;
 use pool::Pool;
 
 pub(crate) use eval::Mode;
 
 pub use builder::{EngineBuilder, LogLevel, NumberFormat};
+pub use flags::{Dialect, ScriptFlag};
 pub use script::{Invocation, Script, ToArg};
 
 /// No keys, or no arguments, for [`Engine::eval`] and its relatives.
@@ -61,6 +62,7 @@ pub(crate) struct Inner {
     random: Mutex<Drand48>,
     limits: EngineLimits,
     undeclared_keys: bool,
+    flag_rules: FlagRules,
     numbers: NumberFormat,
     log: Option<builder::Log>,
     /// How many scripts and bytes of them this engine has told the store's statistics.
@@ -280,6 +282,48 @@ impl Engine {
         self.inner.show(sha.as_ref()).map(|script| script.body.to_vec())
     }
 
+    /// Says more of one script than its first line does (SCRIPT FLAGS), also before it is loaded; a run that has begun
+    /// goes on as it is. A flush takes this back.
+    ///
+    /// # Errors
+    ///
+    /// `NOSCRIPT` if `sha` is not 40 characters long.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use redmoon::{Engine, NONE, ScriptFlag, Store};
+    ///
+    /// let engine = Engine::builder(Store::new()).allow_undeclared_keys(false).build();
+    /// let sha = engine.script_load("return redis.call('INCR', 'counter')")?;
+    /// assert!(engine.eval_sha(&sha, NONE, NONE).is_err());
+    /// engine.script_flags(&sha, &[ScriptFlag::AllowUndeclaredKeys])?;
+    /// assert!(engine.eval_sha(&sha, NONE, NONE).is_ok());
+    /// # Ok::<(), redmoon::Error>(())
+    /// ```
+    pub fn script_flags(&self, sha: impl AsRef<[u8]>, flags: &[ScriptFlag]) -> Result<()> {
+        let sha = Sha::parse(sha.as_ref()).ok_or(Error::NO_SCRIPT)?;
+        self.inner.flag_rules.say(sha, flags);
+        self.inner.cache.flag(sha, flags);
+        Ok(())
+    }
+
+    /// The cached scripts, each as its SHA-1 and its source, by rising SHA-1 (SCRIPT LIST).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let engine = redmoon::Engine::new(redmoon::Store::new());
+    /// let sha = engine.script_load("return 1")?;
+    /// assert_eq!(engine.script_list(), [(sha, b"return 1".to_vec())]);
+    /// # Ok::<(), redmoon::Error>(())
+    /// ```
+    #[must_use]
+    pub fn script_list(&self) -> Vec<(String, Vec<u8>)> {
+        let scripts = self.inner.cache.list();
+        scripts.iter().map(|script| (script.sha.as_str().to_owned(), script.body.to_vec())).collect()
+    }
+
     /// Empties the script cache and drops the Lua states that are not running a script (SCRIPT FLUSH).
     ///
     /// # Examples
@@ -361,9 +405,9 @@ impl Inner {
     fn load(&self, source: &[u8]) -> Result<Sha> {
         let sha = Sha::of(source);
         let script = match self.cache.get(sha) {
-            Some(_) => Source::new(sha, source)?,
+            Some(_) => Source::new(sha, source, &self.flag_rules)?,
             None => {
-                let script = Source::new(sha, source)?;
+                let script = Source::new(sha, source, &self.flag_rules)?;
                 self.pool.take(self)?.compile(&script)?;
                 script
             }
@@ -379,6 +423,7 @@ impl Inner {
 
     fn flush(&self) {
         self.cache.clear();
+        self.flag_rules.clear();
         self.pool.clear();
         self.publish_figures();
     }

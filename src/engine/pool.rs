@@ -28,6 +28,7 @@ pub(super) struct Pool {
     /// one instruction each.
     places: [CachePadded<AtomicCell<Option<Box<State>>>>; PLACES],
     /// States whose place was taken.
+    #[expect(clippy::vec_box, reason = "states are boxed in their places, and move between them and here")]
     idle: Mutex<Vec<Box<State>>>,
     /// The kill switches of all states that exist.
     controls: Mutex<Vec<std::sync::Weak<Control>>>,

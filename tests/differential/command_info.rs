@@ -23,6 +23,8 @@ const NEWER: &[&str] = &[
     "hpttl",
     "hsetex",
     "httl",
+    "script|flags",
+    "script|list",
     "script|show",
 ];
 
