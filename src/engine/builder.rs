@@ -5,12 +5,16 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::cache::{Cache, FlagRules};
+use super::cache::Cache;
 use super::flags::{Dialect, Flags, ScriptFlag};
+use super::peers::ScriptCache;
 use super::pool::Pool;
 use super::{Engine, EngineLimits, Inner};
 use crate::rng::Drand48;
 use crate::store::Store;
+
+/// Scripts that came by EVAL and stay cached, as in Redis 7.4.
+pub(super) const MOST_EVALUATED: usize = 500;
 
 pub(super) type Log = Box<dyn Fn(LogLevel, &[u8]) + Send + Sync>;
 
@@ -60,6 +64,7 @@ pub struct EngineBuilder {
     dialect: Dialect,
     numbers: NumberFormat,
     most_evaluated: usize,
+    cache: Option<ScriptCache>,
     seed: Option<i32>,
     log: Option<Log>,
 }
@@ -88,7 +93,8 @@ impl EngineBuilder {
             default_flags: Flags::default(),
             dialect: Dialect::default(),
             numbers: NumberFormat::default(),
-            most_evaluated: 500,
+            most_evaluated: MOST_EVALUATED,
+            cache: None,
             seed: None,
             log: None,
         }
@@ -143,8 +149,14 @@ impl EngineBuilder {
         self
     }
 
+    /// A script cache that other engines have too, whatever their stores; a cache of its own by default.
+    pub fn script_cache(mut self, cache: ScriptCache) -> EngineBuilder {
+        self.cache = Some(cache);
+        self
+    }
+
     /// How many scripts that came by EVAL stay cached: 500 by default. The one that ran longest ago goes first.
-    /// Scripts that were loaded stay until a flush.
+    /// Scripts that were loaded stay until a flush. A shared cache has its own number.
     pub fn evaluated_scripts(mut self, most: usize) -> EngineBuilder {
         self.most_evaluated = most;
         self
@@ -174,12 +186,16 @@ impl EngineBuilder {
         Engine {
             inner: Arc::new(Inner {
                 store: self.store,
-                cache: Cache::new(self.most_evaluated),
+                cache: match self.cache {
+                    Some(ScriptCache(shared)) => shared,
+                    None => Arc::new(Cache::new(self.most_evaluated, None)),
+                },
                 pool: Pool::default(),
                 random: Mutex::new(random),
                 limits: self.limits,
                 undeclared_keys: self.undeclared_keys,
-                flag_rules: FlagRules::new(self.dialect, self.default_flags),
+                default_flags: self.default_flags,
+                dialect: self.dialect,
                 numbers: self.numbers,
                 log: self.log,
                 published: Default::default(),

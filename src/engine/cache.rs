@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use parking_lot::RwLock;
 
 use super::flags::{Dialect, Flags, ScriptFlag};
+use super::peers::ScriptPeers;
 use crate::error::Error;
 
 /// A SHA-1 as 40 lower-case hexadecimal digits.
@@ -47,7 +48,10 @@ pub(crate) struct Source {
     pub(crate) body: Box<[u8]>,
     /// How many bytes of the body are the `#!` line.
     pub(crate) skip: usize,
-    pub(crate) flags: Flags,
+    /// What it says of itself.
+    flags: Option<Flags>,
+    /// What else was said of it.
+    said: Vec<ScriptFlag>,
     /// Whether SCRIPT LOAD put it there; otherwise it may be evicted.
     loaded: AtomicBool,
     last_run: AtomicU64,
@@ -55,15 +59,12 @@ pub(crate) struct Source {
 
 impl Source {
     /// Reads the script's first line; whether the rest compiles is for a state to say.
-    pub(crate) fn new(sha: Sha, body: &[u8], rules: &FlagRules) -> Result<Source, Error> {
-        let (mut flags, skip) = Flags::read(body, rules.dialect, rules.default)?;
-        for &flag in rules.said.read().get(&sha).into_iter().flatten() {
-            flags.set(flag);
-        }
-        Ok(Source::with(sha, body.into(), skip, flags))
+    pub(crate) fn new(sha: Sha, body: &[u8], dialect: Dialect) -> Result<Source, Error> {
+        let (flags, skip) = Flags::read(body, dialect)?;
+        Ok(Source::with(sha, body.into(), skip, flags, Vec::new()))
     }
 
-    fn with(sha: Sha, body: Box<[u8]>, skip: usize, flags: Flags) -> Source {
+    fn with(sha: Sha, body: Box<[u8]>, skip: usize, flags: Option<Flags>, said: Vec<ScriptFlag>) -> Source {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         Source {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
@@ -71,49 +72,31 @@ impl Source {
             body,
             skip,
             flags,
+            said,
             loaded: AtomicBool::new(false),
             last_run: AtomicU64::new(0),
         }
     }
 
-    /// The same script with one more thing said of it.
-    fn flagged(&self, more: &[ScriptFlag]) -> Source {
-        let mut flags = self.flags;
-        more.iter().for_each(|&flag| flags.set(flag));
-        let flagged = Source::with(self.sha, self.body.clone(), self.skip, flags);
-        flagged.loaded.store(self.loaded.load(Ordering::Relaxed), Ordering::Relaxed);
-        flagged.last_run.store(self.last_run.load(Ordering::Relaxed), Ordering::Relaxed);
-        flagged
+    /// The same script with other things said of it.
+    fn saying(&self, said: Vec<ScriptFlag>) -> Source {
+        let other = Source::with(self.sha, self.body.clone(), self.skip, self.flags, said);
+        other.loaded.store(self.loaded.load(Ordering::Relaxed), Ordering::Relaxed);
+        other.last_run.store(self.last_run.load(Ordering::Relaxed), Ordering::Relaxed);
+        other
+    }
+
+    /// The flags under which an engine with these default flags runs the script.
+    #[inline]
+    pub(crate) fn flags(&self, default: Flags) -> Flags {
+        let mut flags = self.flags.unwrap_or(default);
+        self.said.iter().for_each(|&flag| flags.set(flag));
+        flags
     }
 
     /// What the compiler gets.
     pub(crate) fn text(&self) -> &[u8] {
         &self.body[self.skip..]
-    }
-}
-
-/// Where a script's flags come from beside its first line.
-#[derive(Default)]
-pub(crate) struct FlagRules {
-    pub(crate) dialect: Dialect,
-    /// Those of scripts that say nothing.
-    pub(crate) default: Flags,
-    /// What was said of single scripts, loaded or not.
-    said: RwLock<HashMap<Sha, Vec<ScriptFlag>, foldhash::fast::RandomState>>,
-}
-
-impl FlagRules {
-    pub(crate) fn new(dialect: Dialect, default: Flags) -> FlagRules {
-        FlagRules { dialect, default, ..FlagRules::default() }
-    }
-
-    /// Notes flags for a script that may come later.
-    pub(crate) fn say(&self, sha: Sha, flags: &[ScriptFlag]) {
-        self.said.write().entry(sha).or_default().extend(flags);
-    }
-
-    pub(crate) fn clear(&self) {
-        self.said.write().clear();
     }
 }
 
@@ -124,11 +107,33 @@ pub(crate) struct Cache {
     generation: AtomicU64,
     /// How many scripts that came by EVAL are kept.
     most_evaluated: usize,
+    /// What was said of single scripts, cached or not.
+    said: RwLock<HashMap<Sha, Vec<ScriptFlag>, foldhash::fast::RandomState>>,
+    peers: Option<Box<dyn ScriptPeers>>,
 }
 
 impl Cache {
-    pub(crate) fn new(most_evaluated: usize) -> Cache {
-        Cache { scripts: RwLock::default(), clock: AtomicU64::new(1), generation: AtomicU64::new(0), most_evaluated }
+    pub(crate) fn new(most_evaluated: usize, peers: Option<Box<dyn ScriptPeers>>) -> Cache {
+        Cache {
+            scripts: RwLock::default(),
+            clock: AtomicU64::new(1),
+            generation: AtomicU64::new(0),
+            most_evaluated,
+            said: RwLock::default(),
+            peers,
+        }
+    }
+
+    pub(crate) fn peers(&self) -> Option<&dyn ScriptPeers> {
+        self.peers.as_deref()
+    }
+
+    /// A script on its way in, with what was said of it before.
+    fn informed(&self, script: Source) -> Source {
+        match self.said.read().get(&script.sha) {
+            Some(said) => script.saying(said.clone()),
+            None => script,
+        }
     }
 
     /// As long as this stays the same, what was in the cache is.
@@ -164,6 +169,7 @@ impl Cache {
     /// Adds a script that came by EVAL; answers it, or the one that another thread was faster with, and whether
     /// the one that ran longest ago was evicted for it.
     pub(crate) fn add_evaluated(&self, script: Source) -> (Arc<Source>, bool) {
+        let script = self.informed(script);
         let mut scripts = self.scripts.write();
         self.stamp(&script);
         let added = Arc::clone(scripts.entry(script.sha).or_insert_with(|| Arc::new(script)));
@@ -183,16 +189,19 @@ impl Cache {
 
     /// Adds a script that came by SCRIPT LOAD: it stays until a flush.
     pub(crate) fn add_loaded(&self, script: Source) {
+        let script = self.informed(script);
         let mut scripts = self.scripts.write();
         let script = scripts.entry(script.sha).or_insert_with(|| Arc::new(script));
         script.loaded.store(true, Ordering::Relaxed);
     }
 
-    /// Says flags of a script that is cached already.
-    pub(crate) fn flag(&self, sha: Sha, flags: &[ScriptFlag]) {
-        let mut scripts = self.scripts.write();
-        if let Some(script) = scripts.get_mut(&sha) {
-            *script = Arc::new(script.flagged(flags));
+    /// Says flags of a script, cached or not.
+    pub(crate) fn say(&self, sha: Sha, flags: &[ScriptFlag]) {
+        let mut all = self.said.write();
+        let said = all.entry(sha).or_default();
+        said.extend(flags);
+        if let Some(script) = self.scripts.write().get_mut(&sha) {
+            *script = Arc::new(script.saying(said.clone()));
             self.generation.fetch_add(1, Ordering::Release);
         }
     }
@@ -205,6 +214,7 @@ impl Cache {
     }
 
     pub(crate) fn clear(&self) {
+        self.said.write().clear();
         self.scripts.write().clear();
         self.generation.fetch_add(1, Ordering::Release);
     }

@@ -61,7 +61,7 @@ impl Inner {
         if let Some(known) = state.find(&self.cache, sha) {
             return self.run(state, &known?, call, turn);
         }
-        let script = Source::new(sha, source, &self.flag_rules)?;
+        let script = Source::new(sha, source, self.dialect)?;
         let function = state.compile(&script)?;
         let (script, evicted) = self.cache.add_evaluated(script);
         if evicted {
@@ -78,10 +78,23 @@ impl Inner {
             Ok(state) => state,
             Err(error) => return Some(Err(error.into())),
         };
-        match state.find(&self.cache, sha)? {
-            Ok(known) => Some(self.run(state, &known, call, turn)),
-            Err(error) => Some(Err(error.into())),
+        match state.find(&self.cache, sha) {
+            Some(Ok(known)) => Some(self.run(state, &known, call, turn)),
+            Some(Err(error)) => Some(Err(error.into())),
+            None => {
+                let source = self.fetch(sha)?;
+                drop(state);
+                Some(self.eval(&source, call, turn))
+            }
         }
+    }
+
+    /// The source of a script that only a peer has.
+    #[cold]
+    fn fetch(&self, sha: Sha) -> Option<Vec<u8>> {
+        let source = self.cache.peers()?.fetch(sha.as_str())?;
+        // What a peer sends may be anything.
+        (Sha::of(&source) == sha).then_some(source)
     }
 
     fn run(
@@ -91,7 +104,7 @@ impl Inner {
         call: Call<'_>,
         turn: &mut Turn,
     ) -> Result<Value, Failed> {
-        let flags = &script.flags;
+        let flags = script.flags(self.default_flags);
         if call.mode == Mode::ReadOnly && flags.strict && !flags.no_writes {
             return Err(Error::WRITE_SCRIPT_WITH_RO.into());
         }

@@ -100,15 +100,16 @@ pub(crate) struct Flags {
 }
 
 impl Flags {
-    /// Reads the first line; a script that says nothing has the `default` flags. Answers the flags and how many bytes
-    /// of the source to leave out: the line's end stays, so that line numbers are right.
+    /// Reads the first line. Answers the flags, `None` if the script says nothing, and how many bytes of the source to
+    /// leave out: the line's end stays, so that line numbers are right.
     ///
     /// # Errors
     ///
     /// What is wrong with the line.
-    pub(crate) fn read(source: &[u8], dialect: Dialect, default: Flags) -> Result<(Flags, usize), Error> {
+    pub(crate) fn read(source: &[u8], dialect: Dialect) -> Result<(Option<Flags>, usize), Error> {
         if source.starts_with(b"#!") {
-            return Flags::read_shebang(source, dialect);
+            let (flags, skip) = Flags::read_shebang(source, dialect)?;
+            return Ok((Some(flags), skip));
         }
         if matches!(dialect, Dialect::Any | Dialect::Dragonfly)
             && let Some(list) = source.trim_ascii_start().strip_prefix(b"--!df flags=")
@@ -120,9 +121,9 @@ impl Flags {
                 let flag = ScriptFlag::named(name).filter(|flag| flag.is_of(dialect));
                 flags.set(flag.ok_or_else(|| Error::invalid_flag(name))?);
             }
-            return Ok((flags, 0));
+            return Ok((Some(flags), 0));
         }
-        Ok((default, 0))
+        Ok((None, 0))
     }
 
     fn read_shebang(source: &[u8], dialect: Dialect) -> Result<(Flags, usize), Error> {

@@ -7,6 +7,7 @@ mod eval;
 mod flags;
 mod host;
 mod noscript;
+mod peers;
 mod pool;
 mod script;
 
@@ -20,14 +21,16 @@ use crate::error::{Error, Result};
 use crate::rng::Drand48;
 use crate::store::Store;
 use crate::value::Value;
-use cache::{Cache, FlagRules, Sha, Source};
+use cache::{Cache, Sha, Source};
 use eval::Call;
+use flags::Flags;
 use pool::Pool;
 
 pub(crate) use eval::Mode;
 
 pub use builder::{EngineBuilder, LogLevel, NumberFormat};
 pub use flags::{Dialect, ScriptFlag};
+pub use peers::{ScriptCache, ScriptPeers};
 pub use script::{Invocation, Script, ToArg};
 
 /// No keys, or no arguments, for [`Engine::eval`] and its relatives.
@@ -56,13 +59,16 @@ pub struct Engine {
 /// What all handles of an engine share.
 pub(crate) struct Inner {
     pub(crate) store: Store,
-    pub(crate) cache: Cache,
+    /// Other engines may have it too.
+    pub(crate) cache: Arc<Cache>,
     pool: Pool,
     /// One stream for all scripts, as if there were one Lua state.
     random: Mutex<Drand48>,
     limits: EngineLimits,
     undeclared_keys: bool,
-    flag_rules: FlagRules,
+    /// Flags of scripts that say nothing of themselves.
+    default_flags: Flags,
+    dialect: Dialect,
     numbers: NumberFormat,
     log: Option<builder::Log>,
     /// How many scripts and bytes of them this engine has told the store's statistics.
@@ -303,8 +309,7 @@ impl Engine {
     /// ```
     pub fn script_flags(&self, sha: impl AsRef<[u8]>, flags: &[ScriptFlag]) -> Result<()> {
         let sha = Sha::parse(sha.as_ref()).ok_or(Error::NO_SCRIPT)?;
-        self.inner.flag_rules.say(sha, flags);
-        self.inner.cache.flag(sha, flags);
+        self.inner.cache.say(sha, flags);
         Ok(())
     }
 
@@ -405,15 +410,18 @@ impl Inner {
     fn load(&self, source: &[u8]) -> Result<Sha> {
         let sha = Sha::of(source);
         let script = match self.cache.get(sha) {
-            Some(_) => Source::new(sha, source, &self.flag_rules)?,
+            Some(_) => Source::new(sha, source, self.dialect)?,
             None => {
-                let script = Source::new(sha, source, &self.flag_rules)?;
+                let script = Source::new(sha, source, self.dialect)?;
                 self.pool.take(self)?.compile(&script)?;
                 script
             }
         };
         self.cache.add_loaded(script);
         self.publish_figures();
+        if let Some(peers) = self.cache.peers() {
+            peers.on_load(sha.as_str(), source);
+        }
         Ok(sha)
     }
 
@@ -423,7 +431,9 @@ impl Inner {
 
     fn flush(&self) {
         self.cache.clear();
-        self.flag_rules.clear();
+        if let Some(peers) = self.cache.peers() {
+            peers.on_flush();
+        }
         self.pool.clear();
         self.publish_figures();
     }

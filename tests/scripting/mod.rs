@@ -8,6 +8,7 @@ mod kill_at_random;
 mod limits;
 mod money;
 mod parallel;
+mod peers;
 mod random_scripts;
 mod script_object;
 
