@@ -514,6 +514,12 @@ impl Error {
         Error::owned(ErrorKind::ScriptCompile, one_line(line))
     }
 
+    pub(crate) fn defined_already(name: &[u8]) -> Error {
+        let mut line = b"ERR there is a command of the name ".to_vec();
+        line.extend_from_slice(name);
+        Error::owned(ErrorKind::NotAllowed, one_line(line))
+    }
+
     pub(crate) fn invalid_flag(name: &[u8]) -> Error {
         let mut line = b"ERR Invalid flag: ".to_vec();
         line.extend_from_slice(name);

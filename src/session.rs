@@ -6,7 +6,7 @@ use crate::blob::Blob;
 use crate::commands::{Args, Command, Handler, flag};
 use crate::dispatch;
 use crate::engine::Engine;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::keyspace::Turn;
 use crate::protocol::{Protocol, REDIS_VERSION};
 use crate::reply::ValueReply;
@@ -81,6 +81,11 @@ impl Session {
         let command = match dispatch::look_up(&store, args) {
             Ok(command) => command,
             Err(error) => {
+                if error.kind() == ErrorKind::UnknownCommand
+                    && let Some(result) = self.engine.execute_defined(args, &mut self.turn)
+                {
+                    return result;
+                }
                 store.inner.space.stats.count_error(&error);
                 return Err(error);
             }

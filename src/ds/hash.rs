@@ -83,6 +83,13 @@ fn is_due(deadline: Option<i64>, now: i64) -> bool {
     deadline.is_some_and(|deadline| deadline < now)
 }
 
+/// The position of a field of a packed hash. A function of its own, so that the walk by twos is compiled for changes
+/// once.
+#[inline(never)]
+fn place(items: &Packed, field: &[u8]) -> Option<usize> {
+    items.find(field, items.first(), 2)
+}
+
 /// The contract with the key space.
 impl Hash {
     pub(crate) fn is_empty(&self) -> bool {
@@ -306,7 +313,7 @@ impl Hash {
         self.make_room(field.len().max(value.len()), limits);
         let (is_new, fields, bytes) = match &mut self.0 {
             Form::Packed(items) => {
-                let found = items.find(field, items.first(), 2);
+                let found = place(items, field);
                 if let Some(at) = found {
                     let value_at = items.next(at).unwrap_or(items.end());
                     items.replace(value_at, value);
@@ -347,7 +354,7 @@ impl Hash {
         // One look-up where the value stays in its place, as those of counters mostly do.
         match &mut self.0 {
             Form::Packed(items) => {
-                let place = items.find(field, items.first(), 2).and_then(|at| items.next(at));
+                let place = place(items, field).and_then(|at| items.next(at));
                 let value = make(place.map(|at| items.at(at)))?;
                 match place {
                     Some(at) if value.as_ref().len() <= limits.hash_value => {
@@ -382,7 +389,7 @@ impl Hash {
     /// Removes a field; false if it is not there.
     pub(crate) fn remove(&mut self, field: &[u8]) -> bool {
         match &mut self.0 {
-            Form::Packed(items) => match items.find(field, items.first(), 2) {
+            Form::Packed(items) => match place(items, field) {
                 Some(at) => {
                     items.remove(at, 2);
                     true

@@ -84,12 +84,6 @@ impl Records {
         self.arena.record(at)
     }
 
-    /// The value of a key.
-    #[inline]
-    pub(crate) fn get(&self, key: &[u8]) -> Option<&[u8]> {
-        Some(self.arena.value(self.find(key)?))
-    }
-
     /// Adds a record or replaces its value, and says whether it is new.
     pub(crate) fn insert(&mut self, key: &[u8], value: &[u8]) -> (At, bool) {
         let tag = self.tag(key);
@@ -110,20 +104,6 @@ impl Records {
         };
         *slot = self.arena.set_value(*slot, value);
         *slot
-    }
-
-    /// Replaces the value, and answers the address that the record has from then on.
-    pub(crate) fn set_value(&mut self, at: At, value: &[u8]) -> At {
-        let (key, old) = self.record(at);
-        if old.len() == value.len() {
-            self.arena.value_mut(at).copy_from_slice(value);
-            return at;
-        }
-        let tag = self.tag(key);
-        match self.table.find(tag, |&other| other == at) {
-            Some(place) => self.replace(place, value),
-            None => at,
-        }
     }
 
     /// The value, to be changed in place.
@@ -190,14 +170,6 @@ impl Records {
     /// Visits about `count` records from a cursor on, and answers the cursor to go on from: 0 at the end, and 0 to
     /// begin with. A record that is there from the first call to the last is visited at least once, whatever
     /// happens to others meanwhile.
-    pub(crate) fn walk(&self, cursor: u64, count: usize, mut visit: impl FnMut(&[u8], &[u8])) -> u64 {
-        self.walk_addresses(cursor, count, |at| {
-            let (key, value) = self.record(at);
-            visit(key, value);
-        })
-    }
-
-    /// The same with the records' addresses.
     pub(crate) fn walk_addresses(&self, cursor: u64, count: usize, mut visit: impl FnMut(At)) -> u64 {
         let Ok(from) = u32::try_from(cursor) else { return 0 };
         let mut seen = 0;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use super::cache::Cache;
+use super::defined::Definitions;
 use super::flags::{Dialect, Flags, ScriptFlag};
 use super::peers::ScriptCache;
 use super::pool::Pool;
@@ -190,6 +191,7 @@ impl EngineBuilder {
                     Some(ScriptCache(shared)) => shared,
                     None => Arc::new(Cache::new(self.most_evaluated, None)),
                 },
+                definitions: Definitions::default(),
                 pool: Pool::default(),
                 random: Mutex::new(random),
                 limits: self.limits,

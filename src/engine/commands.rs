@@ -60,13 +60,13 @@ impl Engine {
 
 impl Inner {
     fn eval_command(&self, args: Args<'_>, turn: &mut Turn, mode: Mode) -> Result<Value, Failed> {
-        let (keys, rest) = keys_and_args(args)?;
+        let (keys, rest) = keys_and_args(args, 2)?;
         self.eval(args.at(1), Call { keys, args: rest, mode }, turn)
     }
 
     fn eval_sha_command(&self, args: Args<'_>, turn: &mut Turn, mode: Mode) -> Result<Value, Failed> {
         let sha = Sha::parse(args.at(1)).ok_or(Error::NO_SCRIPT)?;
-        let (keys, rest) = keys_and_args(args)?;
+        let (keys, rest) = keys_and_args(args, 2)?;
         let call = Call { keys, args: rest, mode };
         self.eval_sha(sha, call, turn).unwrap_or_else(|| Err(Error::NO_SCRIPT.into()))
     }
@@ -74,10 +74,10 @@ impl Inner {
 
 type Slices<'a> = &'a [&'a [u8]];
 
-/// What stands behind the number of keys, parted by it.
-fn keys_and_args(args: Args<'_>) -> Result<(Slices<'_>, Slices<'_>)> {
-    let count = args.integer(2)?;
-    let rest = args.from(3);
+/// What stands behind the number of keys, which is argument `at`, parted by it.
+pub(super) fn keys_and_args(args: Args<'_>, at: usize) -> Result<(Slices<'_>, Slices<'_>)> {
+    let count = args.integer(at)?;
+    let rest = args.from(at + 1);
     if count < 0 {
         return Err(Error::NEGATIVE_KEYS);
     }

@@ -3,11 +3,13 @@
 mod builder;
 mod cache;
 mod commands;
+mod defined;
 mod eval;
 mod flags;
 mod host;
 mod noscript;
 mod peers;
+mod pipeline;
 mod pool;
 mod script;
 
@@ -22,6 +24,7 @@ use crate::rng::Drand48;
 use crate::store::Store;
 use crate::value::Value;
 use cache::{Cache, Sha, Source};
+use defined::Definitions;
 use eval::Call;
 use flags::Flags;
 use pool::Pool;
@@ -31,6 +34,7 @@ pub(crate) use eval::Mode;
 pub use builder::{EngineBuilder, LogLevel, NumberFormat};
 pub use flags::{Dialect, ScriptFlag};
 pub use peers::{ScriptCache, ScriptPeers};
+pub use pipeline::Pipeline;
 pub use script::{Invocation, Script, ToArg};
 
 /// No keys, or no arguments, for [`Engine::eval`] and its relatives.
@@ -61,6 +65,7 @@ pub(crate) struct Inner {
     pub(crate) store: Store,
     /// Other engines may have it too.
     pub(crate) cache: Arc<Cache>,
+    definitions: Definitions,
     pool: Pool,
     /// One stream for all scripts, as if there were one Lua state.
     random: Mutex<Drand48>,
@@ -407,6 +412,12 @@ impl Engine {
 }
 
 impl Inner {
+    /// Whether a source compiles.
+    fn check(&self, source: &[u8]) -> Result<()> {
+        let script = Source::new(Sha::of(source), source, self.dialect)?;
+        self.pool.take(self)?.compile(&script).map(drop)
+    }
+
     fn load(&self, source: &[u8]) -> Result<Sha> {
         let sha = Sha::of(source);
         let script = match self.cache.get(sha) {

@@ -77,8 +77,56 @@ impl Script {
         self.prepare().invoke()
     }
 
-    fn call(&self, keys: &[&[u8]], args: &[&[u8]]) -> Result<Value> {
-        let inner = &self.engine.inner;
+    /// Runs the script.
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::eval`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use redmoon::{Engine, Store, Value};
+    ///
+    /// let engine = Engine::new(Store::new());
+    /// let script = engine.script("return redis.call('INCRBY', KEYS[1], ARGV[1])");
+    /// assert_eq!(script.call(&["counter"], &["5"])?, Value::Integer(5));
+    /// # Ok::<(), redmoon::Error>(())
+    /// ```
+    pub fn call<K: AsRef<[u8]>, A: AsRef<[u8]>>(&self, keys: &[K], args: &[A]) -> Result<Value> {
+        let (keys, args) = (Slices::of(keys), Slices::of(args));
+        self.run(&self.engine, keys.get(), args.get())
+    }
+
+    /// As [`call`](Script::call), on another engine.
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::eval`].
+    pub fn call_on<K: AsRef<[u8]>, A: AsRef<[u8]>>(
+        &self,
+        engine: &Engine,
+        keys: &[K],
+        args: &[A],
+    ) -> Result<Value> {
+        let (keys, args) = (Slices::of(keys), Slices::of(args));
+        self.run(engine, keys.get(), args.get())
+    }
+
+    /// Loads the script into the engine's cache, if it is not there (SCRIPT LOAD).
+    ///
+    /// # Errors
+    ///
+    /// A compile error, or one in the script's `#!` line.
+    pub fn load(&self) -> Result<()> {
+        if self.engine.inner.cache.get(self.sha).is_none() {
+            self.engine.inner.load(&self.source)?;
+        }
+        Ok(())
+    }
+
+    fn run(&self, engine: &Engine, keys: &[&[u8]], args: &[&[u8]]) -> Result<Value> {
+        let inner = &engine.inner;
         let call = Call { keys, args, mode: Mode::ReadWrite };
         let turn = &mut inner.store.turn();
         let result = inner.eval_sha(self.sha, call, turn).unwrap_or_else(|| {
@@ -131,7 +179,7 @@ impl Invocation<'_> {
     /// As [`Engine::eval`], and one of kind [`Conversion`](crate::ErrorKind::Conversion) if the reply does not fit `T`.
     pub fn invoke<T: FromValue>(&self) -> Result<T> {
         let (keys, args) = (Slices::of(&self.keys), Slices::of(&self.args));
-        self.script.call(keys.get(), args.get())?.convert()
+        self.script.run(&self.script.engine, keys.get(), args.get())?.convert()
     }
 }
 

@@ -259,7 +259,7 @@ fn patterns_need_the_right_to_touch_any_key() {
     let store = Store::new();
     store.rpush("l", &["2", "1"]).unwrap();
     let engine = Engine::builder(store.clone()).allow_undeclared_keys(false).build();
-    let run = |command: &str| engine.eval(&format!("return redis.call({command})"), &["l", "d"], &["x"]);
+    let run = |command: &str| engine.eval(format!("return redis.call({command})"), &["l", "d"], &["x"]);
     assert!(run("'SORT', 'l'").is_ok());
     assert!(run("'SORT', 'l', 'BY', 'nosort', 'GET', '#'").is_ok());
     assert_eq!(run("'SORT', 'l', 'STORE', 'd'").unwrap(), Value::Integer(2));

@@ -3,6 +3,7 @@
 mod cache;
 mod collections;
 mod conversion;
+mod defined;
 mod flags;
 mod kill_at_random;
 mod limits;

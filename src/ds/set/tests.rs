@@ -29,9 +29,13 @@ fn form(set: &Set) -> &'static str {
 }
 
 fn of(members: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Set {
+    within(&Limits::default(), members)
+}
+
+fn within(limits: &Limits, members: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Set {
     let mut set = Set::default();
     for member in members {
-        set.insert(member.as_ref(), &Limits::default());
+        set.insert(member.as_ref(), limits);
     }
     set
 }
@@ -223,7 +227,7 @@ fn a_walk_gives_every_member_that_stays() {
     let mut set = words(0..5_000);
     let (mut cursor, mut seen, mut step) = (0, Model::new(), 0);
     loop {
-        cursor = set.walk(cursor, 10, |member| drop(seen.insert(text(member))));
+        cursor = set.walk(cursor, 10, |member| seen.extend([text(member)]));
         if cursor == 0 {
             break;
         }
@@ -237,7 +241,7 @@ fn a_walk_gives_every_member_that_stays() {
     assert!((0..1_000).all(|number| seen.contains(format!("word {number}").as_bytes())));
     for small in [numbers(0..500), words(0..128), Set::Empty] {
         let mut seen = Model::new();
-        assert_eq!(small.walk(77, 1, |member| drop(seen.insert(text(member)))), 0);
+        assert_eq!(small.walk(77, 1, |member| seen.extend([text(member)])), 0);
         assert_eq!(seen, model(&small));
     }
 }
@@ -318,14 +322,7 @@ proptest! {
         lists in prop::collection::vec(prop::collection::vec(member(), 0..60), 1..5),
     ) {
         let models: Vec<Model> = lists.iter().map(|list| list.iter().cloned().collect()).collect();
-        let sets: Vec<Set> = lists
-            .iter()
-            .map(|list| {
-                let mut set = Set::default();
-                list.iter().for_each(|member| drop(set.insert(member, &limits)));
-                set
-            })
-            .collect();
+        let sets: Vec<Set> = lists.iter().map(|list| within(&limits, list)).collect();
         let joined = models.iter().flatten().cloned().collect::<Model>();
         prop_assert_eq!(&model(&Set::union(&sets, &limits)), &joined);
         let added: Vec<Vec<u8>> = Set::additions(&sets).map(text).collect();
