@@ -38,15 +38,7 @@ const NOT_YET: &[(&str, Differ, &str)] = &[
     ("s01-cjson-config-persists-until-flush", Only(&[0, 1, 3]), LIBRARIES),
     ("s02-call-arg-errors", Only(&[7]), LIBRARIES),
     ("s05-*", Somewhere, LIBRARIES),
-    ("s02-call-error-raised", Only(&[3, 4, 5]), LATER_COMMANDS),
-    ("s02-pcall-table-fields", Only(&[7]), LATER_COMMANDS),
-    (
-        "s03-redis-to-lua-resp2",
-        Only(&[1, 2, 3, 4, 7, 8, 9, 10, 11, 12, 13, 14, 15, 20, 22, 23, 24]),
-        LATER_COMMANDS,
-    ),
-    // The first of the two counts the commands and wants more than a hundred.
-    ("s04-help-subcommands-allowed", Only(&[2, 3]), LATER_COMMANDS),
+    ("s04-help-subcommands-allowed", Only(&[3]), LATER_COMMANDS),
     ("s04-eval_ro-writes", Only(&[2, 3, 4]), LATER_COMMANDS),
     ("s07-no-writes", Only(&[3, 4]), LATER_COMMANDS),
     ("s11-select-in-multi-script", Only(&[0, 1, 2, 3]), LATER_COMMANDS),

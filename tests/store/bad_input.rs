@@ -13,7 +13,7 @@ fn dump(store: &Store) -> Vec<String> {
     for database in 0..DATABASES {
         let store = store.database(database).unwrap();
         for key in store.execute(&["KEYS", "*"]).unwrap().convert::<Vec<redmoon::Blob>>().unwrap() {
-            let value = store.get(&key).unwrap();
+            let value = value(&store, &key);
             let deadline = store.execute(&[b"PEXPIRETIME".as_slice(), &key]).unwrap();
             let encoding = store.execute(&[b"OBJECT".as_slice(), b"ENCODING", &key]).unwrap();
             all.push(format!("{database} {key:?} {value:?} {deadline:?} {encoding:?}"));
@@ -21,6 +21,38 @@ fn dump(store: &Store) -> Vec<String> {
     }
     all.sort_unstable();
     all
+}
+
+/// The value of a key, whatever it is; what has no order is sorted.
+fn value(store: &Store, key: &redmoon::Blob) -> Vec<redmoon::Blob> {
+    let read = |command: &[&[u8]]| {
+        let value = store.execute(command).unwrap();
+        value.convert::<Vec<redmoon::Blob>>().unwrap()
+    };
+    let kind: String = store.execute(&[b"TYPE".as_slice(), key]).unwrap().convert().unwrap();
+    match kind.as_str() {
+        "string" => store.get(key).unwrap().into_iter().collect(),
+        "list" => read(&[b"LRANGE", key, b"0", b"-1"]),
+        "zset" => read(&[b"ZRANGE", key, b"0", b"-1", b"WITHSCORES"]),
+        "set" => {
+            let mut members = read(&[b"SMEMBERS", key]);
+            members.sort_unstable();
+            members
+        }
+        "hash" => {
+            let pairs = read(&[b"HGETALL", key]);
+            let mut fields: Vec<redmoon::Blob> = pairs
+                .chunks_exact(2)
+                .map(|pair| {
+                    let ends = store.execute(&[b"HPEXPIRETIME".as_slice(), key, b"FIELDS", b"1", &pair[0]]);
+                    redmoon::Blob::from(format!("{:?} {:?} {:?}", pair[0], pair[1], ends.unwrap()))
+                })
+                .collect();
+            fields.sort_unstable();
+            fields
+        }
+        other => panic!("a key of type {other}"),
+    }
 }
 
 const DATABASES: usize = 4;
@@ -43,13 +75,20 @@ fn fill(store: &Store) {
         &["SET", "d", "9223372036854775807"],
         &["SETRANGE", "e", "1000", "long"],
         &["SET", "f", "deadline", "EX", "100"],
+        &["RPUSH", "list", "a", "1", "b"],
+        &["SADD", "integers", "1", "2", "3"],
+        &["SADD", "set", "a", "b", "1"],
+        &["ZADD", "zset", "1", "a", "2.5", "b"],
+        &["HSET", "hash", "a", "1", "b", "text"],
+        &["HPEXPIRE", "hash", "100000", "FIELDS", "1", "a"],
     ] {
         store.execute(words).unwrap();
     }
     store.database(1).unwrap().set("a", "elsewhere").unwrap();
 }
 
-const KEYS: [&str; 8] = ["a", "b", "c", "d", "e", "f", "", "nosuch"];
+const KEYS: [&str; 13] =
+    ["a", "b", "c", "d", "e", "f", "list", "integers", "set", "zset", "hash", "", "nosuch"];
 
 const WORDS: &[&[u8]] = &[
     b"",
