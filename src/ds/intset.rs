@@ -117,6 +117,8 @@ impl IntSet {
         }
         let width = self.width();
         write(self.0.splice(index * width, 0, width), number);
+        // A set is moved by every insert, and small: room for more would cost more than to move it once again.
+        self.0.trim();
         true
     }
 

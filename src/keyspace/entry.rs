@@ -404,15 +404,11 @@ impl Entry {
     #[inline(always)]
     pub(crate) fn end(&self) -> Option<i64> {
         let (_, meta) = self.head();
-        if meta & (KIND | HAS_DEADLINE) <= Kind::Shared as u32 {
-            // A string without deadline, which most keys are.
-            return None;
+        match (meta & HAS_DEADLINE != 0, meta & KIND == Kind::Hash as u32) {
+            (false, false) => None,
+            (true, false) => self.deadline(),
+            (_, true) => self.end_of_hash(),
         }
-        self.end_of_others()
-    }
-
-    fn end_of_others(&self) -> Option<i64> {
-        if self.shape().kind == Kind::Hash { self.end_of_hash() } else { self.deadline() }
     }
 
     fn end_of_hash(&self) -> Option<i64> {

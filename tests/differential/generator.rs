@@ -45,15 +45,26 @@ fn for_script(rng: &mut Rng) -> Step {
 /// SORT of real Redis takes it for an error of its own when any number before was out of range; reading a score makes
 /// it forget.
 fn preparing(step: &Step) -> Option<Step> {
-    let sorts = |arg: &Vec<u8>| arg.to_ascii_uppercase().starts_with(b"SORT");
-    step.args.iter().any(sorts).then(|| Step::new("ZINCRBY").arg("a").arg("x").arg("m"))
+    sorted(step).map(|_| Step::new("ZINCRBY").arg("a").arg("x").arg("m"))
+}
+
+/// What a SORT, in a script or not, has behind its name: mostly a key.
+fn sorted(step: &Step) -> Option<&[u8]> {
+    let sorts = |arg: &Vec<u8>| [&b"SORT"[..], b"SORT_RO"].iter().any(|name| arg.eq_ignore_ascii_case(name));
+    let at = step.args.iter().position(sorts)?;
+    Some(step.args.get(at + 1).map_or(b"", Vec::as_slice))
 }
 
 /// Real Redis counts a key that SET gave a time in the past until somebody looks at it; look at once. And a set of which
-/// each side popped other members must go.
+/// each side popped other members must go, and so must a sorted set that was sorted: in real Redis it leaves its small
+/// form for good then.
 fn settling(step: &Step) -> Option<Step> {
     if step.name().eq_ignore_ascii_case(b"SPOP") && matches!(step.check, Check::Length | Check::Type) {
         return Some(Step::new("DEL").args(step.args.get(1)));
+    }
+    if let Some(key) = sorted(step) {
+        let script = "return redis.call('TYPE',KEYS[1]).ok=='zset' and redis.call('DEL',KEYS[1])";
+        return Some(Step::new("EVAL").arg(script).arg("1").arg(key));
     }
     let past_is_possible =
         |arg: &Vec<u8>| arg.eq_ignore_ascii_case(b"EXAT") || arg.eq_ignore_ascii_case(b"PXAT");

@@ -386,6 +386,7 @@ impl Store {
     /// assert_eq!(jobs, [("cook".into(), 1.0), ("sweep".into(), 2.0)]);
     /// # Ok::<(), redmoon::Error>(())
     /// ```
+    #[allow(clippy::type_complexity, reason = "a key, and members with their scores")]
     pub fn zmpop<K: AsRef<[u8]>>(
         &self,
         keys: &[K],
