@@ -13,6 +13,9 @@
 //!
 //! Finding, adding, removing and a random pick expected O(1). A record takes its bytes, 2 more, filled up to 4, and
 //! 10 to 20 bytes of slots. A copy is a copy of the slots and the pages, without a look at the records.
+//!
+//! A table that is filled in the order of another one with the same seed would fill from one end, at a cost of O(n²).
+//! So the first record that comes has a part in the seed.
 
 use std::hash::{BuildHasher, Hasher};
 
@@ -31,7 +34,7 @@ pub(crate) struct Records {
 }
 
 impl Records {
-    /// No records. Equal seeds order equal keys equally; whoever does not know it cannot choose keys that collide.
+    /// No records. Whoever does not know the seed cannot choose keys that collide.
     pub(crate) fn new(seed: u64) -> Records {
         Records { table: HashOrder::new(), arena: Arena::new(), hasher: FixedState::with_seed(seed) }
     }
@@ -86,6 +89,9 @@ impl Records {
 
     /// Adds a record or replaces its value, and says whether it is new.
     pub(crate) fn insert(&mut self, key: &[u8], value: &[u8]) -> (At, bool) {
+        if self.is_empty() {
+            self.hasher = FixedState::with_seed(self.hasher.hash_one(key));
+        }
         let tag = self.tag(key);
         match self.place(tag, key) {
             Some(place) => (self.replace(place, value), false),

@@ -22,7 +22,6 @@
 //! O(1), or a walk over a few packed members. A clone is O(1), and the first change of either copy then copies all.
 
 use std::collections::HashSet;
-use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
@@ -263,12 +262,9 @@ impl Set {
 
     /// Becomes a table with one more member, which may be there.
     ///
-    /// The seed depends on that member, so that two sets, even of equal members, hardly ever have the same: a table
-    /// that is filled in the order of another one with its seed would fill from one end, at a cost of O(n²).
     #[cold]
     fn make_table(&mut self, member: &[u8], limits: &Limits) {
-        let seed = FixedState::with_seed(limits.seed).hash_one(member);
-        let mut table = Records::new(limits.seed ^ seed);
+        let mut table = Records::new(limits.seed);
         let mut spelled = itoa::Buffer::new();
         for member in self.iter() {
             table.insert(member.bytes(&mut spelled), b"");

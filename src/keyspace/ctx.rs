@@ -508,7 +508,7 @@ impl<'a> Ctx<'a> {
         let mut removed = 0;
         for index in 0..self.space.shards() {
             let shard = self.shard_mut(index);
-            let old = std::mem::take(&mut shard.dbs[db]);
+            let old = shard.dbs[db].empty();
             removed += old.live(now);
             shard.changes += old.len() as u64;
             self.turn.wrote |= old.len() > 0;

@@ -26,7 +26,7 @@ pub(crate) struct Shard {
 impl Shard {
     pub(crate) fn new(databases: usize) -> Shard {
         Shard {
-            dbs: (0..databases).map(|_| Db::default()).collect(),
+            dbs: (0..databases).map(Db::new).collect(),
             hits: Counter::default(),
             misses: Counter::default(),
             expired: Counter::default(),
@@ -61,19 +61,33 @@ impl Shard {
 }
 
 /// One database's keys in one shard.
-#[derive(Default)]
 pub(crate) struct Db {
     keys: HashOrder<Entry>,
     expiry: ExpiryIndex,
-}
-
-/// The 32 bits of a hash that order the keys of a shard.
-#[inline]
-fn tag(hash: u64) -> u32 {
-    hash as u32
+    /// Makes the order of the keys another one in each database: a table that is filled in the order of another one
+    /// would fill from one end, at a cost of O(n²). Odd, so that no two hashes become the same.
+    salt: u32,
 }
 
 impl Db {
+    fn new(database: usize) -> Db {
+        // The golden ratio's multiples are far apart.
+        let salt = (database as u32).wrapping_mul(0x9E37_79B9).wrapping_mul(2) | 1;
+        Db { keys: HashOrder::new(), expiry: ExpiryIndex::default(), salt }
+    }
+
+    /// Takes everything out.
+    pub(super) fn empty(&mut self) -> Db {
+        let empty = Db { keys: HashOrder::new(), expiry: ExpiryIndex::default(), salt: self.salt };
+        std::mem::replace(self, empty)
+    }
+
+    /// The 32 bits that order the keys of a database.
+    #[inline(always)]
+    fn tag(&self, hash: u64) -> u32 {
+        (hash as u32).wrapping_mul(self.salt)
+    }
+
     /// Keys in the table, those past their time but not yet removed included.
     pub(crate) fn len(&self) -> usize {
         self.keys.len()
@@ -103,13 +117,13 @@ impl Db {
 
     #[inline]
     pub(crate) fn find(&self, key: Key<'_>) -> Option<usize> {
-        self.keys.find(tag(key.hash), |entry| entry.is_key(key.bytes))
+        self.keys.find(self.tag(key.hash), |entry| entry.is_key(key.bytes))
     }
 
     /// The entry of a key, and where its access time is noted.
     #[inline(always)]
     pub(crate) fn look_up(&self, key: Key<'_>) -> Option<(&Entry, &Note)> {
-        self.keys.find_noted(tag(key.hash), |entry| entry.is_key(key.bytes))
+        self.keys.find_noted(self.tag(key.hash), |entry| entry.is_key(key.bytes))
     }
 
     #[inline]
@@ -157,7 +171,7 @@ impl Db {
     /// Adds an entry whose key is not there.
     pub(super) fn insert(&mut self, hash: u64, entry: Entry) -> usize {
         self.move_end(None, entry.end(), hash);
-        self.keys.insert(tag(hash), entry)
+        self.keys.insert(self.tag(hash), entry)
     }
 
     pub(super) fn set_deadline(&mut self, at: usize, deadline: Option<i64>, hash: u64) {
@@ -198,7 +212,7 @@ impl Db {
     fn remove_due(&mut self, now: i64) -> bool {
         let Some((deadline, hash)) = self.expiry.first_due(now) else { return false };
         // None is there if two keys shared the pair and the other one went first.
-        if let Some(at) = self.keys.find(tag(hash), |entry| entry.end() == Some(deadline)) {
+        if let Some(at) = self.keys.find(self.tag(hash), |entry| entry.end() == Some(deadline)) {
             self.keys.remove(at);
         }
         self.expiry.remove(deadline, hash);
