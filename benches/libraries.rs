@@ -22,7 +22,7 @@ use std::hint::black_box;
 
 use common::{Arguments, ROUNDS, Table, in_turns, machine, nanos, per_operation, time, times};
 use redmoon::{Engine, Store};
-use support::Oracle;
+use support::{Oracle, Rng};
 
 /// What a turn of the loop does; `d` is the value, `j` its JSON and `m` its MessagePack.
 const WORK: &[(&str, &str)] = &[
@@ -127,9 +127,15 @@ fn numbers() -> String {
     format!("[{}]", numbers.join(","))
 }
 
+/// Words in an order that has no pattern.
 fn texts() -> String {
-    let texts: Vec<String> = (0..100)
-        .map(|number| format!("\"{number}: the quick brown fox jumps over the lazy dog, and \\u00e9t\\u00e9 comes; then on and on\""))
-        .collect();
+    const WORDS: &[&str] =
+        &["moon", "red", "shard", "quick", "brown", "fox", "lazy", "dog", "\\u00e9t\\u00e9", "on"];
+    let mut rng = Rng::new(0x5EED_7E87);
+    let mut text = || {
+        let words: Vec<&str> = (0..17).map(|_| rng.pick(WORDS)).collect();
+        format!("\"{}\"", words.join(" "))
+    };
+    let texts: Vec<String> = (0..100).map(|_| text()).collect();
     format!("[{}]", texts.join(","))
 }

@@ -64,6 +64,18 @@ pub(crate) fn monotonic_nanos() -> u64 {
     u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX)
 }
 
+/// Nanoseconds of processor time that the process has used. Where that cannot be asked, time that has passed.
+pub(crate) fn processor_nanos() -> u64 {
+    #[cfg(target_os = "linux")]
+    {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+        let nanos = time.tv_sec.saturating_mul(1_000_000_000).saturating_add(time.tv_nsec);
+        u64::try_from(nanos).unwrap_or(0)
+    }
+    #[cfg(not(target_os = "linux"))]
+    monotonic_nanos()
+}
+
 /// A clock that stands still until it is moved: keys expire in a test without sleeping.
 ///
 /// Clones share the same time.

@@ -85,9 +85,11 @@ pub(crate) fn run(
     args: Args<'_>,
     out: &mut dyn Reply,
 ) -> Result<()> {
-    if store.inner.is_overdue() && !command.spec.is(flag::ALLOW_BUSY) {
+    if !command.spec.is(flag::ALLOW_BUSY)
+        && let Some(holder) = store.inner.overdue()
+    {
         store.inner.stats.of(command.id).rejected.add(1);
-        return Err(Error::BUSY);
+        return Err(holder.error());
     }
     turn.begin();
     timed(store, command, || match command.spec.handler {

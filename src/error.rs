@@ -348,6 +348,10 @@ impl Error {
         kind: ErrorKind::Busy,
         text: "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
     });
+    pub(crate) const BUSY_FUNCTION: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::Busy,
+        text: "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.",
+    });
     pub(crate) const NOT_BUSY: Error =
         Error::fixed(&Fixed { kind: ErrorKind::NotBusy, text: "NOTBUSY No scripts in execution right now." });
     pub(crate) const UNKILLABLE: Error = Error::fixed(&Fixed {
@@ -373,6 +377,69 @@ impl Error {
         Error::fixed(&Fixed { kind: ErrorKind::ScriptCompile, text: "ERR Invalid script shebang" });
     pub(crate) const INVALID_SHEBANG_ENGINE: Error =
         Error::fixed(&Fixed { kind: ErrorKind::ScriptCompile, text: "ERR Invalid engine in script shebang" });
+
+    // Libraries of functions.
+    pub(crate) const NO_LIBRARY_METADATA: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::ScriptCompile,
+        text: "ERR Missing library metadata",
+    });
+    pub(crate) const INVALID_LIBRARY_METADATA: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::ScriptCompile,
+        text: "ERR Invalid library metadata",
+    });
+    pub(crate) const LIBRARY_NAME_TWICE: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::ScriptCompile,
+        text: "ERR Invalid metadata value, name argument was given multiple times",
+    });
+    pub(crate) const NO_LIBRARY_NAME: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::ScriptCompile,
+        text: "ERR Library name was not given",
+    });
+    pub(crate) const BAD_LIBRARY_NAME: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::ScriptCompile,
+        text: "ERR Library names can only contain letters, numbers, or underscores(_) and must be at least one \
+         character long",
+    });
+    pub(crate) const NO_FUNCTIONS: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::ScriptCompile,
+        text: "ERR No functions registered",
+    });
+    pub(crate) const NO_SUCH_FUNCTION: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::NoScript,
+        text: "ERR Function not found",
+    });
+    pub(crate) const NO_SUCH_LIBRARY: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::NoScript,
+        text: "ERR Library not found",
+    });
+    pub(crate) const BAD_NUMBER_OF_KEYS: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::InvalidArgument,
+        text: "ERR Bad number of keys provided",
+    });
+    pub(crate) const NO_LIBRARY_PATTERN: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::InvalidArgument,
+        text: "ERR library name argument was not given",
+    });
+    pub(crate) const FUNCTION_FLUSH_OPTION: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::InvalidArgument,
+        text: "ERR FUNCTION FLUSH only supports SYNC|ASYNC option",
+    });
+    pub(crate) const RESTORE_POLICY: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::InvalidArgument,
+        text: "ERR Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE.",
+    });
+    pub(crate) const BAD_PAYLOAD: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::InvalidArgument,
+        text: "ERR DUMP payload version or checksum are wrong",
+    });
+    pub(crate) const NOT_A_FUNCTION: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::InvalidArgument,
+        text: "ERR given type is not a function",
+    });
+    pub(crate) const BAD_LIBRARY_PAYLOAD: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::InvalidArgument,
+        text: "ERR Failed loading library payload",
+    });
 
     // What a script is told when one of its calls cannot run.
     pub(crate) const CALL_UNKNOWN: Error = Error::fixed(&Fixed {
@@ -524,6 +591,54 @@ impl Error {
         let mut line = b"ERR Invalid flag: ".to_vec();
         line.extend_from_slice(name);
         Error::owned(ErrorKind::ScriptCompile, one_line(line))
+    }
+
+    pub(crate) fn invalid_metadata(word: &[u8]) -> Error {
+        let line = [b"ERR Invalid metadata value given: ", word].concat();
+        Error::owned(ErrorKind::ScriptCompile, one_line(line))
+    }
+
+    pub(crate) fn unknown_engine(name: &[u8]) -> Error {
+        let line = [b"ERR Engine '", name, b"' not found"].concat();
+        Error::owned(ErrorKind::ScriptCompile, one_line(line))
+    }
+
+    pub(crate) fn compile_library(message: &[u8]) -> Error {
+        let line = [b"ERR Error compiling function: ", message].concat();
+        Error::owned(ErrorKind::ScriptCompile, one_line(line))
+    }
+
+    pub(crate) fn register_functions(message: &[u8]) -> Error {
+        let line = [b"ERR Error registering functions: ", c_string(message)].concat();
+        Error::owned(ErrorKind::ScriptCompile, one_line(line))
+    }
+
+    /// FUNCTION LOAD quotes the name, FUNCTION RESTORE does not.
+    pub(crate) fn library_exists(name: &str) -> Error {
+        Error::owned(ErrorKind::InvalidArgument, format!("ERR Library {name} already exists"))
+    }
+
+    pub(crate) fn function_exists(name: &str) -> Error {
+        Error::owned(ErrorKind::InvalidArgument, format!("ERR Function {name} already exists"))
+    }
+
+    pub(crate) fn unknown_option(option: &[u8]) -> Error {
+        let line = [b"ERR Unknown option given: ", c_string(option).trim_ascii_end()].concat();
+        Error::owned(ErrorKind::InvalidArgument, one_line(line))
+    }
+
+    pub(crate) fn unknown_list_argument(argument: &[u8]) -> Error {
+        let line = [b"ERR Unknown argument ", c_string(argument)].concat();
+        Error::owned(ErrorKind::InvalidArgument, one_line(line))
+    }
+
+    /// A subcommand with more arguments than it takes, where the table does not say how many those are.
+    pub(crate) fn wrong_subcommand(subcommand: &[u8], container: &str) -> Error {
+        let name = c_string(subcommand);
+        let mut line = b"ERR unknown subcommand or wrong number of arguments for '".to_vec();
+        line.extend_from_slice(&name[..name.len().min(128)]);
+        line.extend_from_slice(format!("'. Try {container} HELP.").as_bytes());
+        Error::owned(ErrorKind::WrongArity, one_line(line))
     }
 
     pub(crate) fn error_in_handler(sha: &str) -> Error {

@@ -38,6 +38,7 @@
 //! | 1 | `ds` | pure data structures: no locks, no clock, no key names, no replies |
 //! | 1' | `vm` | the sandboxed Lua; it knows values, nothing of the store |
 //! | 2 | `keyspace` | keys and their values: entries, shards, expiry, the one door for writes |
+//! | 3 | `rdb` | the format of dumps, over `Read` and `Write` only |
 //! | 4 | `store` | the public handle, the builder, the shards' locks |
 //! | 5 | `commands` | one file a family: table row, parser, operation, typed method |
 //! | 6 | `dispatch` | a command by its name: look it up, check it, run it |
@@ -63,6 +64,7 @@ mod glob;
 mod keyspace;
 mod num;
 mod protocol;
+mod rdb;
 mod reply;
 #[cfg(feature = "resp")]
 pub mod resp;

@@ -464,6 +464,26 @@ impl Decimal {
         &self.digits[..self.len.min(24)]
     }
 
+    /// Rounds to so many digits; the middle goes up.
+    fn round(&mut self, precision: usize) {
+        if self.len <= precision {
+            return;
+        }
+        let is_up = self.digits[precision] >= b'5';
+        self.len = precision;
+        while self.len > 0 && self.digits[self.len - 1] == if is_up { b'9' } else { b'0' } {
+            self.len -= 1;
+        }
+        match self.len {
+            0 if is_up => {
+                (self.digits[0], self.len) = (b'1', 1);
+                self.point += 1;
+            }
+            0 => {}
+            len => self.digits[len - 1] += u8::from(is_up),
+        }
+    }
+
     fn push_plain(&self, out: &mut Vec<u8>) {
         let digits = self.digits();
         let (len, point) = (digits.len(), self.point);
@@ -515,6 +535,36 @@ pub(crate) fn format_g17(number: f64, out: &mut Vec<u8>) {
     let left = free.len();
     let decimal = Decimal::read(&buffer[..buffer.len() - left]);
     if (-3..=17).contains(&decimal.point) {
+        decimal.push_plain(out);
+    } else {
+        decimal.push_scientific(2, out);
+    }
+}
+
+/// C's `%.*g` with up to 15 digits, with glibc's names for what is not a number.
+pub(crate) fn format_g(number: f64, precision: usize, out: &mut Vec<u8>) {
+    let magnitude = number.abs();
+    if !number.is_finite() || number == 0.0 {
+        return format_g17(number, out);
+    }
+    if number.is_sign_negative() {
+        out.push(b'-');
+    }
+    let precision = precision.clamp(1, 15);
+    // The fewest digits that read back as the number: no more than asked for, they are the answer; of more, the
+    // rounding of the number itself is on their side of the middle, unless they seem to be that middle. Among the
+    // least numbers, which have fewer bits, the first does not hold.
+    let mut decimal = Decimal::read(zmij::Buffer::new().format_finite(magnitude).as_bytes());
+    if magnitude < f64::MIN_POSITIVE || decimal.digits().get(precision..) == Some(b"5") {
+        let mut buffer = [0u8; 32];
+        let mut free = &mut buffer[..];
+        let _ = write!(free, "{magnitude:.*e}", precision - 1);
+        let left = free.len();
+        decimal = Decimal::read(&buffer[..buffer.len() - left]);
+    } else {
+        decimal.round(precision);
+    }
+    if (-3..=precision as i32).contains(&decimal.point) {
         decimal.push_plain(out);
     } else {
         decimal.push_scientific(2, out);

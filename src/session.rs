@@ -104,9 +104,12 @@ impl Session {
 
     fn execute_in_engine(&mut self, command: Command, args: Args<'_>) -> Result<Value> {
         let store = self.engine.store();
-        if store.inner.is_overdue() && !command.spec.is(flag::ALLOW_BUSY) {
-            store.inner.space.stats.count_error(&Error::BUSY);
-            return Err(Error::BUSY);
+        if !command.spec.is(flag::ALLOW_BUSY)
+            && let Some(holder) = store.inner.overdue()
+        {
+            let error = holder.error();
+            store.inner.space.stats.count_error(&error);
+            return Err(error);
         }
         self.turn.begin();
         dispatch::timed(store, command, || self.engine.execute(command, args, &mut self.turn))

@@ -4,7 +4,7 @@
 //! there are Latin-1: one character is one byte. A case starts on an empty store; one tagged `resp3` says `HELLO 3`
 //! first.
 //!
-//! [`NOT_YET`] names what cannot pass before a later family of commands or a library exists. Such a case still
+//! [`NOT_YET`] names what cannot pass before a later family of commands exists. Such a case still
 //! runs, and the test fails when it passes: the list cannot outlive its reasons.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken harness must stop the test")]
@@ -26,18 +26,12 @@ enum Differ {
 }
 use Differ::{Only, Somewhere};
 
-const LIBRARIES: &str = "needs cjson, cmsgpack, struct or bit";
 const LATER_COMMANDS: &str = "needs commands of a later family";
-const FUNCTIONS: &str = "needs FUNCTION and FCALL";
+const MULTI: &str = "needs MULTI";
 const CONFIG: &str = "needs CONFIG and the server state that it sets";
 
 /// What does not pass yet, by name or by the beginning of one (`s05-*`), and why.
 const NOT_YET: &[(&str, Differ, &str)] = &[
-    ("s01-globals-write-libs", Only(&[4]), LIBRARIES),
-    ("s01-library-presence", Only(&[0]), LIBRARIES),
-    ("s01-cjson-config-persists-until-flush", Only(&[0, 1, 3]), LIBRARIES),
-    ("s02-call-arg-errors", Only(&[7]), LIBRARIES),
-    ("s05-*", Somewhere, LIBRARIES),
     ("s04-help-subcommands-allowed", Only(&[3]), LATER_COMMANDS),
     ("s04-eval_ro-writes", Only(&[2, 3, 4]), LATER_COMMANDS),
     ("s07-no-writes", Only(&[3, 4]), LATER_COMMANDS),
@@ -46,8 +40,7 @@ const NOT_YET: &[(&str, Differ, &str)] = &[
     ("s11-xread-block-in-script", Somewhere, LATER_COMMANDS),
     ("s11-pubsub-resp2-blocks-eval", Only(&[0, 1, 2]), LATER_COMMANDS),
     ("s11-acl-in-script-messages-70", Somewhere, LATER_COMMANDS),
-    ("s06-kill-when-idle", Only(&[1]), FUNCTIONS),
-    ("s08-*", Somewhere, FUNCTIONS),
+    ("s08-function-in-multi", Somewhere, MULTI),
     ("s07-oom-compat", Only(&[1, 2, 3, 5, 8]), CONFIG),
     ("s07-min-replicas", Only(&[0, 1, 2, 3, 5]), CONFIG),
 ];

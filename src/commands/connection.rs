@@ -103,7 +103,7 @@ impl Store {
     /// assert!(redmoon::Store::new().ping().is_ok());
     /// ```
     pub fn ping(&self) -> Result<()> {
-        if self.inner.is_overdue() { Err(Error::BUSY) } else { Ok(()) }
+        self.inner.overdue().map_or(Ok(()), |holder| Err(holder.error()))
     }
 
     /// Gives the message back (ECHO).

@@ -99,13 +99,18 @@ fn memory(cx: &mut Ctx<'_>, text: &mut String) {
     let entries: usize = dbs().flat_map(Db::iter).map(Entry::memory).sum();
     let scripts = &cx.space.stats.scripts;
     let (cached, script_bytes) = (scripts.cached.load(Relaxed), scripts.memory.load(Relaxed));
-    let used = tables + entries + script_bytes;
+    let library_bytes = scripts.library_memory.load(Relaxed);
+    let used = tables + entries + script_bytes + library_bytes;
     line(text, "used_memory", used);
     line(text, "used_memory_human", human(used));
-    line(text, "used_memory_overhead", tables + script_bytes);
+    line(text, "used_memory_overhead", tables + script_bytes + library_bytes);
     line(text, "used_memory_dataset", entries);
     line(text, "used_memory_scripts_eval", script_bytes);
     line(text, "number_of_cached_scripts", cached);
+    line(text, "number_of_functions", scripts.functions.load(Relaxed));
+    line(text, "number_of_libraries", scripts.libraries.load(Relaxed));
+    line(text, "used_memory_functions", library_bytes);
+    line(text, "used_memory_scripts", script_bytes + library_bytes);
 }
 
 /// Bytes with a unit, as Redis rounds them.

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 mod args;
 mod connection;
 mod expiry;
+mod functions;
 mod hashes;
 mod info;
 mod items;
@@ -151,6 +152,7 @@ pub(crate) fn table() -> &'static Table {
             meta::COMMANDS,
             info::COMMANDS,
             scripting::COMMANDS,
+            functions::COMMANDS,
         ])
     })
 }

@@ -192,6 +192,7 @@ impl EngineBuilder {
                     None => Arc::new(Cache::new(self.most_evaluated, None)),
                 },
                 definitions: Definitions::default(),
+                libraries: super::libraries::Libraries::default(),
                 pool: Pool::default(),
                 random: Mutex::new(random),
                 limits: self.limits,

@@ -18,6 +18,9 @@ impl Engine {
             (None, "EVAL_RO") => inner.eval_command(args, turn, Mode::ReadOnly),
             (None, "EVALSHA") => inner.eval_sha_command(args, turn, Mode::ReadWrite),
             (None, "EVALSHA_RO") => inner.eval_sha_command(args, turn, Mode::ReadOnly),
+            (None, "FCALL") => inner.fcall_command(args, turn, Mode::ReadWrite),
+            (None, "FCALL_RO") => inner.fcall_command(args, turn, Mode::ReadOnly),
+            (Some("FUNCTION"), name) => self.function_command(name, args).map_err(Failed::from),
             (Some("SCRIPT"), name) => self.script_command(name, args).map_err(Failed::from),
             _ => Err(Error::unknown_command(args.all()).into()),
         };

@@ -128,18 +128,18 @@ impl Inner {
         match result {
             Ok(Value::Error(error)) => Err(error.into()),
             Ok(value) => Ok(value),
-            Err(failure) => Err(describe(script.sha, failure)),
+            Err(failure) => Err(describe(script.sha.as_str(), failure)),
         }
     }
 }
 
-/// The error that the caller gets.
+/// The error that the caller of a script or function of this name gets.
 #[cold]
-fn describe(sha: Sha, failure: Failure) -> Failed {
+pub(super) fn describe(name: &str, failure: Failure) -> Failed {
     match failure {
         Failure::OutOfTime => Failed { error: Error::SCRIPT_TIMED_OUT, counted: false },
         Failure::TooLarge => Failed { error: Error::SCRIPT_REPLY_TOO_LARGE, counted: false },
-        Failure::InHandler => Failed { error: Error::error_in_handler(sha.as_str()), counted: false },
+        Failure::InHandler => Failed { error: Error::error_in_handler(name), counted: false },
         Failure::Raised(raised) => {
             let Raised { mut line, place, counted } = *raised;
             let killed = line == crate::vm::KILLED;
@@ -147,7 +147,7 @@ fn describe(sha: Sha, failure: Failure) -> Failed {
                 line.truncate(end);
             }
             if let Some(place) = place {
-                append_place(&mut line, sha, &place);
+                append_place(&mut line, name, &place);
             }
             let kind = match line.split(|&byte| byte == b' ').next() {
                 _ if killed => ErrorKind::ScriptKilled,
@@ -160,9 +160,9 @@ fn describe(sha: Sha, failure: Failure) -> Failed {
     }
 }
 
-fn append_place(line: &mut Vec<u8>, sha: Sha, place: &Place) {
+fn append_place(line: &mut Vec<u8>, name: &str, place: &Place) {
     line.extend_from_slice(b" script: ");
-    line.extend_from_slice(sha.as_str().as_bytes());
+    line.extend_from_slice(name.as_bytes());
     line.extend_from_slice(b", on ");
     line.extend_from_slice(place.source());
     line.extend_from_slice(format!(":{}.", place.line).as_bytes());
@@ -191,5 +191,6 @@ impl Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.publish(0, 0);
+        self.publish_libraries([0; 3]);
     }
 }

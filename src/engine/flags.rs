@@ -32,7 +32,7 @@ pub enum ScriptFlag {
 }
 
 impl ScriptFlag {
-    const ALL: [(ScriptFlag, &'static [u8]); 8] = [
+    pub(super) const ALL: [(ScriptFlag, &'static [u8]); 8] = [
         (ScriptFlag::NoWrites, b"no-writes"),
         (ScriptFlag::AllowOom, b"allow-oom"),
         (ScriptFlag::AllowStale, b"allow-stale"),
@@ -48,7 +48,12 @@ impl ScriptFlag {
         ScriptFlag::ALL.iter().find(|(_, named)| *named == name).map(|&(flag, _)| flag)
     }
 
-    fn is_of(self, dialect: Dialect) -> bool {
+    /// Its name in a script's first line.
+    pub(super) fn name(self) -> &'static [u8] {
+        ScriptFlag::ALL.iter().find(|(flag, _)| *flag == self).map_or(b"", |(_, name)| name)
+    }
+
+    pub(super) fn is_of(self, dialect: Dialect) -> bool {
         let is_redis = matches!(
             self,
             ScriptFlag::NoWrites
@@ -177,7 +182,7 @@ impl FromIterator<ScriptFlag> for Flags {
 
 /// Splits a line into words as Redis's command line does: double quotes with escapes, single quotes, a quoted part
 /// must end its word. `None` for quotes that do not match.
-fn split(line: &[u8]) -> Option<Vec<Vec<u8>>> {
+pub(super) fn split(line: &[u8]) -> Option<Vec<Vec<u8>>> {
     let mut words = Vec::new();
     let mut rest = line;
     loop {

@@ -1,5 +1,6 @@
 //! [`Run`]: one run of a script as the VM's [`Host`]: checks, locks and runs the commands that it calls.
 
+use super::functions::{About, Shown};
 use super::{Inner, LogLevel, noscript};
 use crate::clock::monotonic_nanos;
 use crate::commands::{Args, Command, Handler, Quick, flag, table};
@@ -7,7 +8,7 @@ use crate::dispatch;
 use crate::error::{Error, ErrorKind, Result};
 use crate::keyspace::{Access, Ctx, Key, Tally, Turn};
 use crate::reply::Reply;
-use crate::store::{Held, LockMode, ShardSet};
+use crate::store::{Held, LockMode, Overdue, ShardSet};
 use crate::vm::{Control, Host, KILLED};
 
 /// What must be looked at before a command runs: a command with one of these flags, as long as it was not allowed
@@ -34,7 +35,13 @@ pub(super) struct Run<'e> {
     writes: bool,
     /// Whether locks were waited for since the time limit was last looked at.
     waited: bool,
+    /// The function that runs, if it is one, and its entry among those that run.
+    about: Option<About<'e>>,
+    shown: Option<Shown<'e>>,
 }
+
+/// From how many nanoseconds on a call is shown: before that nobody can look.
+const LONG: u64 = 1_000_000;
 
 impl<'e> Run<'e> {
     pub(super) fn new(
@@ -57,7 +64,14 @@ impl<'e> Run<'e> {
             checked: if declared.is_some() { u32::MAX } else { CHECKED },
             writes: false,
             waited: false,
+            about: None,
+            shown: None,
         }
+    }
+
+    /// What runs is a function.
+    pub(super) fn show_as(&mut self, about: About<'e>) {
+        self.about = Some(about);
     }
 
     /// From now on each command locks for itself, and others' commands run between them.
@@ -201,6 +215,21 @@ impl<'e> Run<'e> {
     }
 }
 
+impl Inner {
+    /// `redis.log`.
+    pub(super) fn log_line(&self, level: u8, message: &[u8]) {
+        if let Some(log) = &self.log {
+            let level = match level {
+                0 => LogLevel::Debug,
+                1 => LogLevel::Verbose,
+                2 => LogLevel::Notice,
+                _ => LogLevel::Warning,
+            };
+            log(level, message);
+        }
+    }
+}
+
 #[cold]
 fn check_declared(command: &Command, args: Args<'_>, declared: &[&[u8]]) -> Result<()> {
     if command.spec.reaches_all_keys(args) {
@@ -238,7 +267,16 @@ impl Host for Run<'_> {
 
     fn overdue(&mut self) {
         if let Some(held) = &mut self.held {
-            held.mark_overdue();
+            held.mark_overdue(if self.about.is_some() { Overdue::Function } else { Overdue::Script });
+        }
+    }
+
+    fn looked(&mut self, nanos: u64) {
+        if nanos > LONG
+            && self.shown.is_none()
+            && let Some(about) = self.about
+        {
+            self.shown = Some(self.engine.libraries.running.show(about, nanos));
         }
     }
 
@@ -248,15 +286,7 @@ impl Host for Run<'_> {
     }
 
     fn log(&mut self, level: u8, message: &[u8]) {
-        if let Some(log) = &self.engine.log {
-            let level = match level {
-                0 => LogLevel::Debug,
-                1 => LogLevel::Verbose,
-                2 => LogLevel::Notice,
-                _ => LogLevel::Warning,
-            };
-            log(level, message);
-        }
+        self.engine.log_line(level, message);
     }
 
     fn knows(&mut self, args: &[&[u8]]) -> bool {

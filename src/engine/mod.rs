@@ -6,7 +6,9 @@ mod commands;
 mod defined;
 mod eval;
 mod flags;
+mod functions;
 mod host;
+mod libraries;
 mod noscript;
 mod peers;
 mod pipeline;
@@ -23,16 +25,20 @@ use crate::error::{Error, Result};
 use crate::rng::Drand48;
 use crate::store::Store;
 use crate::value::Value;
+use crate::vm::Sort;
 use cache::{Cache, Sha, Source};
 use defined::Definitions;
 use eval::Call;
 use flags::Flags;
+use libraries::Libraries;
 use pool::Pool;
 
 pub(crate) use eval::Mode;
 
 pub use builder::{EngineBuilder, LogLevel, NumberFormat};
 pub use flags::{Dialect, ScriptFlag};
+pub use functions::{FunctionInfo, FunctionLibrary, FunctionStats, RunningFunction};
+pub use libraries::RestorePolicy;
 pub use peers::{ScriptCache, ScriptPeers};
 pub use pipeline::Pipeline;
 pub use script::{Invocation, Script, ToArg};
@@ -66,6 +72,7 @@ pub(crate) struct Inner {
     /// Other engines may have it too.
     pub(crate) cache: Arc<Cache>,
     definitions: Definitions,
+    libraries: Libraries,
     pool: Pool,
     /// One stream for all scripts, as if there were one Lua state.
     random: Mutex<Drand48>,
@@ -372,7 +379,7 @@ impl Engine {
     /// });
     /// ```
     pub fn script_kill(&self) -> Result<()> {
-        self.inner.pool.kill()
+        self.inner.pool.kill(Sort::Script)
     }
 
     /// A script object: it knows its source, so that it can load itself again when the cache lost it.

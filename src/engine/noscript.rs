@@ -18,8 +18,6 @@ const COMMANDS: &[&str] = &[
     "DISCARD",
     "EXEC",
     "FAILOVER",
-    "FCALL",
-    "FCALL_RO",
     "MONITOR",
     "MULTI",
     "PSUBSCRIBE",
@@ -44,7 +42,7 @@ const COMMANDS: &[&str] = &[
 ];
 
 /// Containers, all of whose subcommands but HELP are refused.
-const CONTAINERS: &[&str] = &["ACL", "CLIENT", "CONFIG", "FUNCTION", "LATENCY", "MODULE"];
+const CONTAINERS: &[&str] = &["ACL", "CLIENT", "CONFIG", "LATENCY", "MODULE"];
 
 /// Whether the arguments call such a command.
 pub(super) fn names(args: Args<'_>) -> bool {

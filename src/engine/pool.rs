@@ -12,9 +12,10 @@ use parking_lot::Mutex;
 
 use super::Inner;
 use super::cache::{Cache, Sha, Source};
-use crate::error::{Error, Result};
+use super::libraries::KnownLibraries;
+use crate::error::{Error, ErrorKind, Result};
 use crate::keyspace::Tally;
-use crate::vm::{Control, Function, Vm};
+use crate::vm::{Control, Function, JsonSettings, Sort, Vm};
 
 /// Compiled scripts that a state keeps; past that it forgets all, so that evicted ones do not pile up.
 const MOST_FUNCTIONS: usize = 2_000;
@@ -32,6 +33,8 @@ pub(super) struct Pool {
     idle: Mutex<Vec<Box<State>>>,
     /// The kill switches of all states that exist.
     controls: Mutex<Vec<std::sync::Weak<Control>>>,
+    /// The settings of `cjson` of all states since the last flush.
+    json: Mutex<Arc<JsonSettings>>,
     /// Counts the flushes: a state from before one is dropped when its script ends.
     generation: AtomicU64,
 }
@@ -45,6 +48,7 @@ pub(super) struct State {
     known_in: u64,
     pub(super) control: Arc<Control>,
     pub(super) tally: Tally,
+    pub(super) libraries: KnownLibraries,
     generation: u64,
 }
 
@@ -126,13 +130,14 @@ impl Pool {
     }
 
     fn make(&self, engine: &Inner) -> Result<State> {
+        let generation = self.generation.load(Ordering::Acquire);
         let mut vm = Vm::new(engine.limits.memory)?;
+        vm.share_json_settings(self.json.lock().clone());
         vm.set_numbers_as_g17(engine.numbers == super::NumberFormat::Digits17);
         let control = vm.control();
         let mut controls = self.controls.lock();
         controls.retain(|control| control.strong_count() > 0);
         controls.push(Arc::downgrade(&control));
-        let generation = self.generation.load(Ordering::Acquire);
         Ok(State {
             vm,
             functions: HashMap::default(),
@@ -140,12 +145,15 @@ impl Pool {
             known_in: 0,
             control,
             tally: Tally::new(),
+            libraries: KnownLibraries::default(),
             generation,
         })
     }
 
     /// Drops the idle states now, and the others when their scripts end.
     pub(super) fn clear(&self) {
+        // Before the count: a state that is made meanwhile with the old settings counts as from before.
+        *self.json.lock() = Arc::default();
         self.generation.fetch_add(1, Ordering::AcqRel);
         let idle = std::mem::take(&mut *self.idle.lock());
         drop(idle);
@@ -154,13 +162,17 @@ impl Pool {
         }
     }
 
-    /// Kills every running script that has not written.
-    pub(super) fn kill(&self) -> Result<()> {
+    /// Kills every running script, or function, that has not written.
+    pub(super) fn kill(&self, sort: Sort) -> Result<()> {
         let controls: Vec<_> = self.controls.lock().iter().filter_map(std::sync::Weak::upgrade).collect();
         let mut answer = Err(Error::NOT_BUSY);
         for control in controls {
-            match control.kill() {
+            match control.kill(sort) {
                 Ok(()) => answer = Ok(()),
+                // The other sort runs: that is said if nothing is known that is more to the point.
+                Err(error) if error.kind() == ErrorKind::Busy && answer == Err(Error::NOT_BUSY) => {
+                    answer = Err(error);
+                }
                 Err(error) if answer.is_err() && error == Error::UNKILLABLE => answer = Err(error),
                 Err(_) => {}
             }
@@ -175,6 +187,13 @@ pub(super) struct Taken<'p> {
     place: usize,
     /// Filled until the drop.
     state: Option<Box<State>>,
+}
+
+impl Taken<'_> {
+    /// Takes the state out of the pool for good; `None` never happens.
+    pub(super) fn keep(mut self) -> Option<Box<State>> {
+        self.state.take()
+    }
 }
 
 /// The place that this thread looks at first.

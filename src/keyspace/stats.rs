@@ -60,6 +60,10 @@ pub(crate) struct ScriptFigures {
     pub(crate) cached: AtomicUsize,
     /// Bytes of the cached scripts.
     pub(crate) memory: AtomicUsize,
+    pub(crate) libraries: AtomicUsize,
+    pub(crate) functions: AtomicUsize,
+    /// Bytes of the libraries' sources.
+    pub(crate) library_memory: AtomicUsize,
 }
 
 impl Stats {

@@ -16,21 +16,21 @@
 
 use std::cell::UnsafeCell;
 use std::marker::PhantomData;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use parking_lot::RawRwLock;
 use parking_lot::lock_api::{RawRwLock as _, RawRwLockTimed as _};
 
-use super::lock::{LockMode, ShardSet};
+use super::lock::{LockMode, Overdue, ShardSet};
 use crate::keyspace::{Shard, Shards};
 
 /// A shard and its lock, on cache lines of its own.
 #[repr(align(128))]
 pub(super) struct Cell {
     lock: RawRwLock,
-    /// Whether the holder is a script past its time that cannot be stopped.
-    overdue: AtomicBool,
+    /// Whether the holder is a script past its time that cannot be stopped, or a function.
+    overdue: AtomicU8,
     shard: UnsafeCell<Shard>,
 }
 
@@ -44,16 +44,16 @@ unsafe impl Sync for Cell {}
 
 impl Cell {
     pub(super) fn new(shard: Shard) -> Cell {
-        Cell { lock: RawRwLock::INIT, overdue: AtomicBool::new(false), shard: UnsafeCell::new(shard) }
+        Cell { lock: RawRwLock::INIT, overdue: AtomicU8::new(0), shard: UnsafeCell::new(shard) }
     }
 
     #[inline]
-    pub(super) fn is_overdue(&self) -> bool {
-        self.overdue.load(Ordering::Acquire)
+    pub(super) fn overdue(&self) -> Option<Overdue> {
+        Overdue::from_bits(self.overdue.load(Ordering::Acquire))
     }
 
-    pub(super) fn set_overdue(&self, is: bool) {
-        self.overdue.store(is, Ordering::Release);
+    pub(super) fn set_overdue(&self, holder: Option<Overdue>) {
+        self.overdue.store(Overdue::bits(holder), Ordering::Release);
     }
 }
 

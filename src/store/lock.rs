@@ -14,7 +14,7 @@
 //! `BUSY`.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
@@ -49,8 +49,41 @@ pub(crate) struct Inner {
 #[derive(Default)]
 struct Gate {
     lock: Mutex<()>,
-    /// Whether the holder is a script past its time that cannot be stopped. It holds every shard then.
-    overdue: AtomicBool,
+    /// Whether the holder is a script past its time that cannot be stopped, or a function. It holds every shard then.
+    overdue: AtomicU8,
+}
+
+/// What has run out of time and cannot be stopped: the caller who waits for it is told how to end the one or the
+/// other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Overdue {
+    Script,
+    Function,
+}
+
+impl Overdue {
+    pub(super) fn bits(overdue: Option<Overdue>) -> u8 {
+        match overdue {
+            None => 0,
+            Some(Overdue::Script) => 1,
+            Some(Overdue::Function) => 2,
+        }
+    }
+
+    pub(super) fn from_bits(bits: u8) -> Option<Overdue> {
+        match bits {
+            0 => None,
+            1 => Some(Overdue::Script),
+            _ => Some(Overdue::Function),
+        }
+    }
+
+    pub(crate) fn error(self) -> Error {
+        match self {
+            Overdue::Script => Error::BUSY,
+            Overdue::Function => Error::BUSY_FUNCTION,
+        }
+    }
 }
 
 /// Whether shards are held for reading, beside other readers, or alone.
@@ -215,8 +248,9 @@ impl Inner {
 
     /// Whether some script is past its time, holds every shard and cannot be stopped: then even a command without
     /// keys is refused, as Redis does.
-    pub(crate) fn is_overdue(&self) -> bool {
-        self.gate.overdue.load(Ordering::Relaxed) || self.cells.iter().all(Cell::is_overdue)
+    pub(crate) fn overdue(&self) -> Option<Overdue> {
+        let gate = Overdue::from_bits(self.gate.overdue.load(Ordering::Relaxed));
+        gate.or_else(|| self.cells.iter().map(Cell::overdue).reduce(|first, cell| first.and(cell)).flatten())
     }
 }
 
@@ -237,7 +271,7 @@ fn wait_for(locked: &mut Locked<'_>, index: usize) -> Result<()> {
         return Ok(());
     }
     let cell = locked.cell(index);
-    wait(|| cell.is_overdue(), || locked.try_add_for(index, PATIENCE))
+    wait(|| cell.overdue(), || locked.try_add_for(index, PATIENCE))
 }
 
 /// Tries until it succeeds, so many times.
@@ -254,10 +288,10 @@ fn spin(tries: u32, mut attempt: impl FnMut() -> bool) -> bool {
 }
 
 /// Sleeps until an attempt succeeds or the holder is overdue.
-fn wait(is_overdue: impl Fn() -> bool, mut attempt: impl FnMut() -> bool) -> Result<()> {
+fn wait(overdue: impl Fn() -> Option<Overdue>, mut attempt: impl FnMut() -> bool) -> Result<()> {
     loop {
-        if is_overdue() {
-            return Err(Error::BUSY);
+        if let Some(holder) = overdue() {
+            return Err(holder.error());
         }
         if attempt() {
             return Ok(());
@@ -278,7 +312,7 @@ impl Gate {
     fn queue(&self) -> Result<MutexGuard<'_, ()>> {
         let mut guard = None;
         wait(
-            || self.overdue.load(Ordering::Acquire),
+            || Overdue::from_bits(self.overdue.load(Ordering::Acquire)),
             || {
                 guard = self.lock.try_lock_for(PATIENCE);
                 guard.is_some()
@@ -349,20 +383,20 @@ impl Held<'_> {
     /// Tells callers that wait for these shards not to: the holder is past its time and cannot be stopped. One that
     /// may touch any key locks them all now, so that nobody goes on beside it.
     #[cold]
-    pub(crate) fn mark_overdue(&mut self) {
+    pub(crate) fn mark_overdue(&mut self, holder: Overdue) {
         if !self.overdue {
             self.overdue = true;
             if self.gate.is_some() {
                 // What another script past its time holds is flagged as overdue by that one.
                 let _ = self.extend(self.inner.all());
             }
-            self.flag(true);
+            self.flag(Some(holder));
         }
     }
 
-    fn flag(&self, overdue: bool) {
+    fn flag(&self, overdue: Option<Overdue>) {
         if self.gate.is_some() {
-            self.inner.gate.overdue.store(overdue, Ordering::Release);
+            self.inner.gate.overdue.store(Overdue::bits(overdue), Ordering::Release);
         }
         let mut set = self.locked.set();
         while let Some(index) = set.pop() {
@@ -375,7 +409,7 @@ impl Drop for Held<'_> {
     #[inline]
     fn drop(&mut self) {
         if self.overdue {
-            self.flag(false);
+            self.flag(None);
         }
     }
 }

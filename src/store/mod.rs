@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::keyspace::{Ctx, Key, Turn};
 
 pub use builder::StoreBuilder;
-pub(crate) use lock::{Held, Inner, LockMode, ShardSet};
+pub(crate) use lock::{Held, Inner, LockMode, Overdue, ShardSet};
 
 /// An in-process, Redis-like store.
 ///

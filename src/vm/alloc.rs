@@ -60,8 +60,9 @@ impl Memory {
         }
     }
 
+    /// Whether so many bytes more are too many.
     #[inline]
-    fn refuses(&mut self, more: usize) -> bool {
+    pub(super) fn refuses(&mut self, more: usize) -> bool {
         if let Some(left) = &mut self.fail_after {
             if *left == 0 {
                 self.fail_after = None;

@@ -11,6 +11,8 @@ use mlua::ffi;
 use super::Host;
 use super::alloc::Memory;
 use super::convert::Building;
+use super::library::LibraryRoom;
+use super::libs::{Json, Level};
 use super::limit::Watch;
 use super::reply::Tokens;
 use super::scan::Needs;
@@ -18,7 +20,7 @@ use crate::protocol::Protocol;
 use crate::value::Value;
 
 /// The tables of a state that scripts see but cannot change.
-pub(super) const PROTECTED: usize = 10;
+pub(super) const PROTECTED: usize = 24;
 
 /// Arguments of a call that need no vector.
 pub(super) const FEW_ARGS: usize = 8;
@@ -39,6 +41,11 @@ pub(super) struct Core {
     /// Numbers among the arguments, spelled out.
     pub(super) numbers: Vec<u8>,
     pub(super) reply: Tokens,
+    /// What a function of a library puts together, and how deep it is in what it reads.
+    pub(super) text: Vec<u8>,
+    pub(super) levels: Vec<Level>,
+    /// The settings of `cjson`.
+    pub(super) json: Json,
     /// The line of the error that is being pushed.
     pub(super) error: Vec<u8>,
     /// The protocol that `redis.setresp` chose.
@@ -62,6 +69,8 @@ pub(super) struct Core {
     /// Proxies, and the registry references of the tables that they stand for.
     pub(super) protected: [(*const c_void, i32); PROTECTED],
     pub(super) protected_len: usize,
+    /// What libraries of functions need.
+    pub(super) library: LibraryRoom,
     /// Set when a script touched the collector's settings.
     pub(super) tuned_gc: bool,
 }

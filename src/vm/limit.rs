@@ -39,7 +39,7 @@ pub(super) enum Stop {
     Kill,
 }
 
-/// The switch between a running script and who may want to kill it: the number of the run, and three flags. A kill
+/// The switch between a running script and who may want to kill it: the number of the run, and some flags. A kill
 /// and a first write race for it, and one of them wins.
 #[derive(Default)]
 pub(crate) struct Control(AtomicU64);
@@ -47,13 +47,38 @@ pub(crate) struct Control(AtomicU64);
 const RUNNING: u64 = 1;
 const WROTE: u64 = 1 << 1;
 const KILL: u64 = 1 << 2;
-const RUN: u64 = 1 << 3;
+/// It has run out of time, and cannot be stopped.
+const OVERDUE: u64 = 1 << 3;
+/// What runs is a function of a library.
+const FUNCTION: u64 = 1 << 4;
+/// What runs is a library that is being loaded.
+const LOAD: u64 = 1 << 5;
+const RUN: u64 = 1 << 6;
+
+/// What a state runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sort {
+    Script,
+    Function,
+    /// A library as it is loaded: only its time limit ends it.
+    Load,
+}
+
+impl Sort {
+    const fn bit(self) -> u64 {
+        match self {
+            Sort::Script => 0,
+            Sort::Function => FUNCTION,
+            Sort::Load => LOAD,
+        }
+    }
+}
 
 impl Control {
     /// A script begins.
-    pub(crate) fn begin(&self) {
+    pub(crate) fn begin(&self, sort: Sort) {
         let run = (self.0.load(Ordering::Relaxed) & !(RUN - 1)).wrapping_add(RUN);
-        self.0.store(run | RUNNING, Ordering::Release);
+        self.0.store(run | RUNNING | sort.bit(), Ordering::Release);
     }
 
     pub(crate) fn end(&self) {
@@ -69,25 +94,52 @@ impl Control {
         self.0.compare_exchange(free, free | WROTE, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
-    /// Kills the running script.
+    /// Kills the running script, or function, whichever is meant.
     ///
     /// # Errors
     ///
-    /// There is none, or it has written.
-    pub(crate) fn kill(&self) -> Result<(), Error> {
+    /// There is none, it has written, or it is one of the other sort.
+    pub(crate) fn kill(&self, sort: Sort) -> Result<(), Error> {
+        self.end_by_kill(|seen| {
+            if seen & LOAD != 0 {
+                Err(Error::NOT_BUSY)
+            } else if seen & WROTE != 0 {
+                Err(Error::UNKILLABLE)
+            } else if seen & FUNCTION != sort.bit() {
+                Err(if seen & FUNCTION != 0 { Error::BUSY_FUNCTION } else { Error::BUSY })
+            } else {
+                Ok(())
+            }
+        })
+    }
+
+    /// Ends whatever runs, for its time limit. Fails if it has written.
+    fn stop(&self) -> Result<(), Error> {
+        self.end_by_kill(|seen| if seen & WROTE != 0 { Err(Error::UNKILLABLE) } else { Ok(()) })
+    }
+
+    fn end_by_kill(&self, may: impl Fn(u64) -> Result<(), Error>) -> Result<(), Error> {
         let mut seen = self.0.load(Ordering::Acquire);
         loop {
             if seen & RUNNING == 0 {
                 return Err(Error::NOT_BUSY);
             }
-            if seen & WROTE != 0 {
-                return Err(Error::UNKILLABLE);
-            }
+            may(seen)?;
             match self.0.compare_exchange_weak(seen, seen | KILL, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => return Ok(()),
                 Err(now) => seen = now,
             }
         }
+    }
+
+    /// The script has run out of time, and has written.
+    fn mark_overdue(&self) {
+        self.0.fetch_or(OVERDUE, Ordering::AcqRel);
+    }
+
+    /// Whether what runs has run out of time and cannot be stopped.
+    pub(crate) fn is_overdue(&self) -> bool {
+        self.0.load(Ordering::Acquire) & OVERDUE != 0
     }
 
     fn is_killed(&self) -> bool {
@@ -202,6 +254,9 @@ pub(super) unsafe fn look(core: *mut Core) -> Option<Stop> {
             }
             return None;
         };
+        if let Some(host) = host(core) {
+            host.looked(now.saturating_sub(started));
+        }
         let limit = (*watch).limit?;
         if host(core).is_some_and(|host| host.waited()) {
             (*watch).started = Some(now);
@@ -213,12 +268,13 @@ pub(super) unsafe fn look(core: *mut Core) -> Option<Stop> {
         let host = host(core)?;
         if host.has_written() {
             (*watch).overdue = true;
+            (*watch).control.mark_overdue();
             host.overdue();
             return None;
         }
         // What runs on in spite of the error (a coroutine that handles errors has a hook of its own) must not write:
         // the caller is told that the script had no effect.
-        if (*watch).control.kill().is_err() {
+        if (*watch).control.stop().is_err() {
             return None;
         }
         (*watch).stop = Some(Stop::TimeLimit);

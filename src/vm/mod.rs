@@ -28,6 +28,7 @@ mod alloc;
 mod call;
 mod convert;
 mod core;
+mod library;
 mod libs;
 mod limit;
 mod load;
@@ -38,7 +39,9 @@ mod scan;
 mod setup;
 
 pub(crate) use self::core::Place;
-pub(crate) use limit::{Control, KILLED};
+pub(crate) use library::{LibraryFunction, LoadFailure, Registration};
+pub(crate) use libs::JsonSettings;
+pub(crate) use limit::{Control, KILLED, Sort};
 pub(crate) use run::{Failure, Function, Limits, Raised, Vm};
 
 use crate::error::Result;
@@ -54,10 +57,16 @@ pub(crate) trait Host {
     fn waited(&mut self) -> bool;
     /// The script ran out of time and cannot be stopped because it has written.
     fn overdue(&mut self);
+    /// A look at the time limit, so many nanoseconds after the first one.
+    fn looked(&mut self, _nanos: u64) {}
     /// The first look at the time limit: a clock that stands still for the script is read now at the latest.
     fn freeze_time(&mut self);
     /// `redis.log`.
     fn log(&mut self, level: u8, message: &[u8]);
+    /// The bit of a flag of `redis.register_function`, whose name is in any case; `None` if there is no such flag.
+    fn flag(&mut self, _name: &[u8]) -> Option<u32> {
+        None
+    }
     /// `redis.acl_check_cmd`: whether the command is known.
     fn knows(&mut self, args: &[&[u8]]) -> bool;
     /// The next 31 bits of the generator behind `math.random`.

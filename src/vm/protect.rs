@@ -41,7 +41,7 @@ pub(super) unsafe fn protect(lua: *mut ffi::lua_State) {
 
 /// The registry reference of the table behind a proxy, if the value at the index is one.
 #[inline]
-unsafe fn behind(lua: *mut ffi::lua_State, index: i32) -> Option<i32> {
+pub(super) unsafe fn behind(lua: *mut ffi::lua_State, index: i32) -> Option<i32> {
     // SAFETY: (2) reasons L and C.
     unsafe {
         let core: *mut Core = core(lua);
@@ -83,15 +83,33 @@ unsafe extern "C-unwind" fn undeclared(lua: *mut ffi::lua_State) -> i32 {
     }
 }
 
-/// Gives the table of globals on top of the stack its guard, and keeps the metatable that scripts see of `_G`.
-pub(super) unsafe fn guard_globals(lua: *mut ffi::lua_State) {
-    // SAFETY: (6) reason L.
+/// Gives the table on top of the stack the guard that names what it does not have in an error. Leaves the guard on
+/// the stack.
+unsafe fn add_guard(lua: *mut ffi::lua_State) {
+    // SAFETY: (17) reason L.
     unsafe {
         ffi::lua_createtable(lua, 0, 1);
         ffi::lua_pushcclosure(lua, undeclared, 0);
         ffi::lua_setfield(lua, -2, c"__index".as_ptr());
         ffi::lua_pushvalue(lua, -1);
         ffi::lua_setmetatable(lua, -3);
+    }
+}
+
+/// Gives the table on top of the stack its guard.
+pub(super) unsafe fn guard(lua: *mut ffi::lua_State) {
+    // SAFETY: (18) reason L.
+    unsafe {
+        add_guard(lua);
+        ffi::lua_settop(lua, -2);
+    }
+}
+
+/// Gives the table of globals on top of the stack its guard, and keeps the metatable that scripts see of `_G`.
+pub(super) unsafe fn guard_globals(lua: *mut ffi::lua_State) {
+    // SAFETY: (6) reason L.
+    unsafe {
+        add_guard(lua);
         protect(lua);
         ffi::lua_setfield(lua, ffi::LUA_REGISTRYINDEX, GLOBALS_META.as_ptr());
     }
@@ -100,6 +118,8 @@ pub(super) unsafe fn guard_globals(lua: *mut ffi::lua_State) {
 pub(super) const GLOBALS_META: &std::ffi::CStr = c"redmoon.globals.meta";
 pub(super) const STRING_META: &std::ffi::CStr = c"redmoon.string.meta";
 pub(super) const GLOBALS: &std::ffi::CStr = c"redmoon.globals";
+/// `_G` of functions, once there are any.
+pub(super) const FUNCTION_GLOBALS: &std::ffi::CStr = c"redmoon.function.globals";
 
 /// Functions of the base library that know proxies.
 pub(super) const BASE: &[(&std::ffi::CStr, ffi::lua_CFunction)] = &[
@@ -140,7 +160,8 @@ unsafe extern "C-unwind" fn getmetatable(lua: *mut ffi::lua_State) -> i32 {
             return stock(lua);
         }
         ffi::lua_getfield_(lua, ffi::LUA_REGISTRYINDEX, GLOBALS.as_ptr());
-        if ffi::lua_rawequal(lua, 1, -1) != 0 {
+        ffi::lua_getfield_(lua, ffi::LUA_REGISTRYINDEX, FUNCTION_GLOBALS.as_ptr());
+        if ffi::lua_rawequal(lua, 1, -1) != 0 || ffi::lua_rawequal(lua, 1, -2) != 0 {
             ffi::lua_getfield_(lua, ffi::LUA_REGISTRYINDEX, GLOBALS_META.as_ptr());
         } else {
             ffi::lua_pushnil(lua);

@@ -11,7 +11,9 @@ use super::convert;
 use super::core::{
     Core, FEW_ARGS, Input, Inputs, Place, RawFailure, SharedTable, bytes_at, core, push_bytes,
 };
-use super::limit::{self, Control, Stop, Watch};
+use super::library::LibraryRoom;
+use super::libs::{Json, JsonSettings, Level};
+use super::limit::{self, Control, Sort, Stop, Watch};
 use super::load::load_text;
 use super::reply::Tokens;
 use super::scan::{Environment, Needs, Use};
@@ -35,8 +37,8 @@ const SCRIPT: &CStr = c"@user_script";
 
 /// A Lua state, used by one thread at a time.
 pub(crate) struct Vm {
-    lua: NonNull<ffi::lua_State>,
-    core: NonNull<Core>,
+    pub(super) lua: NonNull<ffi::lua_State>,
+    pub(super) core: NonNull<Core>,
 }
 
 // SAFETY: (1) a state has no ties to a thread, and all that the core points to is owned or lent for one `run`.
@@ -104,6 +106,9 @@ impl Vm {
             more_args: Vec::new(),
             numbers: Vec::new(),
             reply: Tokens::default(),
+            text: Vec::new(),
+            levels: Vec::new(),
+            json: Json::new(),
             error: Vec::new(),
             protocol: Protocol::Resp2,
             numbers_as_g17: false,
@@ -119,6 +124,7 @@ impl Vm {
             needs: None,
             protected: [(std::ptr::null(), 0); PROTECTED],
             protected_len: 0,
+            library: LibraryRoom::default(),
             tuned_gc: false,
         });
         let core = NonNull::from(Box::leak(core));
@@ -178,6 +184,12 @@ impl Vm {
     pub(crate) fn set_numbers_as_g17(&mut self, as_g17: bool) {
         // SAFETY: (6) reason C.
         unsafe { (*self.core.as_ptr()).numbers_as_g17 = as_g17 };
+    }
+
+    /// Lets scripts have the settings of `cjson` in common with those of other states.
+    pub(crate) fn share_json_settings(&mut self, shared: Arc<JsonSettings>) {
+        // SAFETY: (23) reason C.
+        unsafe { (*self.core.as_ptr()).json.shared = shared };
     }
 
     /// The switch by which another thread kills the running script.
@@ -245,7 +257,7 @@ impl Vm {
             if needs.counting {
                 limit::install(lua, core);
             }
-            (*core).watch.control.begin();
+            (*core).watch.control.begin(Sort::Script);
 
             let mut status = 0;
             if lists.iter().any(Option::is_some) {
@@ -265,7 +277,7 @@ impl Vm {
     }
 
     /// Turns what the script left on top of the stack into its result.
-    unsafe fn conclude(&mut self, status: i32) -> Result<Value, Failure> {
+    pub(super) unsafe fn conclude(&mut self, status: i32) -> Result<Value, Failure> {
         let lua = self.lua.as_ptr();
         let core = self.core.as_ptr();
         // SAFETY: (10) reasons L and C. Reading an error may run metamethods, so it is watched as the script was; then
@@ -300,7 +312,7 @@ impl Vm {
         }
     }
 
-    unsafe fn failure(&mut self, status: i32) -> Failure {
+    pub(super) unsafe fn failure(&mut self, status: i32) -> Failure {
         let lua = self.lua.as_ptr();
         let core = self.core.as_ptr();
         // SAFETY: (11) reasons L and C.
@@ -327,7 +339,7 @@ impl Vm {
     }
 
     /// Leaves the state as the next script should find it.
-    unsafe fn tidy(&mut self) {
+    pub(super) unsafe fn tidy(&mut self) {
         let lua = self.lua.as_ptr();
         let core = self.core.as_ptr();
         // SAFETY: (12) reasons L and C; a collection may shrink Lua's string table, which allocates, so it is
@@ -336,13 +348,17 @@ impl Vm {
             ffi::lua_settop(lua, BASE_TOP);
             (*core).reply.shrink();
             (*core).building.clear();
-            for buffer in [&mut (*core).numbers, &mut (*core).error, &mut (*core).dump] {
+            (*core).json.end();
+            for buffer in [&mut (*core).numbers, &mut (*core).text, &mut (*core).error, &mut (*core).dump] {
                 if buffer.capacity() > KEPT {
                     *buffer = Vec::new();
                 }
             }
             if (*core).more_args.capacity() > KEPT / size_of::<&[u8]>() {
                 (*core).more_args = Vec::new();
+            }
+            if (*core).levels.capacity() > KEPT / size_of::<Level>() {
+                (*core).levels = Vec::new();
             }
             if (*core).tuned_gc {
                 (*core).tuned_gc = false;
@@ -386,8 +402,8 @@ impl Drop for Vm {
 }
 
 /// Takes back what a script was lent.
-struct Lent {
-    core: *mut Core,
+pub(super) struct Lent {
+    pub(super) core: *mut Core,
 }
 
 impl Drop for Lent {
@@ -403,7 +419,7 @@ impl Drop for Lent {
 
 /// Slices with their lifetime forgotten, if the script uses them; see the safety note in `run`.
 #[inline]
-fn lend(slices: &[&[u8]], used: Use, is_plain: bool) -> Option<Input> {
+pub(super) fn lend(slices: &[&[u8]], used: Use, is_plain: bool) -> Option<Input> {
     let is_shared = is_plain && used == Use::Elements;
     (used != Use::None).then(|| Input { first: slices.as_ptr().cast(), len: slices.len(), is_shared })
 }
@@ -484,7 +500,7 @@ pub(super) unsafe extern "C-unwind" fn compile(lua: *mut ffi::lua_State) -> i32 
 }
 
 /// A `lua_Writer` into a buffer of the core.
-unsafe extern "C-unwind" fn write_dump(
+pub(super) unsafe extern "C-unwind" fn write_dump(
     _: *mut ffi::lua_State,
     bytes: *const c_void,
     len: usize,
@@ -530,7 +546,7 @@ pub(super) unsafe extern "C-unwind" fn describe(lua: *mut ffi::lua_State) -> i32
     }
 }
 
-unsafe extern "C-unwind" fn unref(lua: *mut ffi::lua_State) -> i32 {
+pub(super) unsafe extern "C-unwind" fn unref(lua: *mut ffi::lua_State) -> i32 {
     // SAFETY: (22) reason L; `Vm::forget` passes the number as the pointer.
     unsafe { ffi::luaL_unref(lua, ffi::LUA_REGISTRYINDEX, ffi::lua_touserdata(lua, 1) as usize as i32) };
     0

@@ -23,11 +23,14 @@
 mod loops;
 
 /// Numbers of instructions, and the bits of an instruction that hold the number and the long operand.
+const GETUPVAL: u32 = 4;
 const GETGLOBAL: u32 = 5;
 const GETTABLE: u32 = 6;
 const SETGLOBAL: u32 = 7;
+const SETUPVAL: u32 = 8;
 const SETTABLE: u32 = 9;
 const LEN: u32 = 20;
+const CLOSURE: u32 = 36;
 const OPCODE: u32 = 0x3f;
 const OPERAND_SHIFT: u32 = 14;
 /// The register that an instruction writes (8 bits), and its first operand (9 bits).
@@ -46,13 +49,18 @@ const DEEPEST: usize = 200;
 /// one to code that does (as `error` hands its value to the error handler), or leads to other globals.
 pub(super) const HARMLESS: &[&std::ffi::CStr] = &[
     c"assert",
+    c"bit",
+    c"cjson",
+    c"cmsgpack",
     c"ipairs",
     c"math",
+    c"os",
     c"pcall",
     c"redis",
     c"select",
     c"server",
     c"string",
+    c"struct",
     c"tonumber",
     c"tostring",
     c"type",
@@ -101,7 +109,49 @@ impl Needs {
     pub(super) fn of(dump: &[u8]) -> Needs {
         let Some(body) = dump.strip_prefix(HEADER) else { return Needs::ALL };
         let mut found = Found::default();
-        if (Reader { rest: body }).function(0, &mut found).is_none() || found.sets_global {
+        if (Reader { rest: body }).function(0, Outer::None, &mut found).is_none() {
+            return Needs::ALL;
+        }
+        found.needs()
+    }
+}
+
+/// What the functions of a library do, taken together.
+#[derive(Default)]
+pub(super) struct Functions {
+    found: Found,
+    is_unknown: bool,
+}
+
+impl Functions {
+    /// Adds a function as it is dumped; answers how many of its two arguments it can tell from nil.
+    pub(super) fn add(&mut self, dump: &[u8]) -> u8 {
+        let body = dump.strip_prefix(HEADER);
+        let read = body.and_then(|body| (Reader { rest: body }).function(0, Outer::All, &mut self.found));
+        match read {
+            Some(Shape { parameters, is_variadic: false }) => parameters.min(2),
+            Some(_) => 2,
+            None => {
+                self.is_unknown = true;
+                2
+            }
+        }
+    }
+
+    pub(super) fn needs(&self) -> Needs {
+        if self.is_unknown { Needs::ALL } else { self.found.needs() }
+    }
+
+    /// Whether some function writes to a variable that is there for the next call as well.
+    pub(super) fn keeps(&self) -> bool {
+        self.is_unknown || self.found.sets_kept
+    }
+}
+
+impl Found {
+    fn needs(&self) -> Needs {
+        let found = self;
+        if found.sets_global {
             return Needs::ALL;
         }
         let is_plain = !found.sets_table && !found.names_others;
@@ -116,6 +166,8 @@ impl Needs {
 
 #[derive(Default)]
 struct Found {
+    /// An upvalue that outlives a call is written.
+    sets_kept: bool,
     sets_global: bool,
     sets_table: bool,
     keys: Use,
@@ -139,6 +191,47 @@ impl Found {
                 self.names_others |= !HARMLESS.iter().any(|harmless| harmless.to_bytes() == name);
             }
         }
+    }
+}
+
+/// How a function is called.
+struct Shape {
+    parameters: u8,
+    is_variadic: bool,
+}
+
+/// Where the upvalues of a function come from.
+#[derive(Clone, Copy)]
+enum Outer<'c> {
+    /// There are none, or they do not matter.
+    None,
+    /// From before the call: all of them outlive it.
+    All,
+    /// From the function around: its code, the number of this function in it, and which of its own upvalues outlive
+    /// the call.
+    Function { code: &'c [u32], number: usize, kept: &'c [bool] },
+}
+
+impl Outer<'_> {
+    /// Which of so many upvalues outlive a call.
+    fn kept(self, count: usize) -> Option<Vec<bool>> {
+        let (code, number, kept) = match self {
+            Outer::None => return Some(vec![false; count]),
+            Outer::All => return Some(vec![true; count]),
+            Outer::Function { code, number, kept } => (code, number, kept),
+        };
+        // Behind the instruction that makes the function stands one for each upvalue, which tells where it is from.
+        let makes = |word: &u32| word & OPCODE == CLOSURE && (word >> OPERAND_SHIFT) as usize == number;
+        let mut found = vec![false; count];
+        for (at, _) in code.iter().enumerate().filter(|(_, word)| makes(word)) {
+            let sources = code.get(at + 1..)?.get(..count)?;
+            for (found, word) in found.iter_mut().zip(sources) {
+                if word & OPCODE == GETUPVAL {
+                    *found |= *kept.get((word >> B_SHIFT) as usize)?;
+                }
+            }
+        }
+        Some(found)
     }
 }
 
@@ -171,13 +264,17 @@ impl<'d> Reader<'d> {
         Some(string.strip_suffix(b"\0").unwrap_or(string))
     }
 
-    fn function(&mut self, depth: usize, found: &mut Found) -> Option<()> {
+    fn function(&mut self, depth: usize, outer: Outer<'_>, found: &mut Found) -> Option<Shape> {
         if depth > DEEPEST {
             return None;
         }
         self.string()?;
-        // First and last line; counts of upvalues and parameters, whether variadic, stack size.
-        self.take(4 + 4 + 4)?;
+        // First and last line.
+        self.take(4 + 4)?;
+        let kept = outer.kept(self.byte()?.into())?;
+        let shape = Shape { parameters: self.byte()?, is_variadic: self.byte()? != 0 };
+        // Stack size.
+        self.byte()?;
         let instructions = self.int()?;
         let code = self.take(instructions.checked_mul(4)?)?;
         let constants = self.constants()?;
@@ -202,12 +299,13 @@ impl<'d> Reader<'d> {
                     found.name((*name)?, if takes_element { Use::Elements } else { Use::Any });
                 }
                 SETGLOBAL => found.sets_global = true,
+                SETUPVAL => found.sets_kept |= *kept.get((instruction >> B_SHIFT) as usize)?,
                 SETTABLE => found.sets_table = true,
                 _ => {}
             }
         }
-        for _ in 0..self.int()? {
-            self.function(depth + 1, found)?;
+        for number in 0..self.int()? {
+            self.function(depth + 1, Outer::Function { code: &code, number, kept: &kept }, found)?;
         }
         // What debuggers need: lines, names of locals and of upvalues.
         let lines = self.int()?;
@@ -219,7 +317,7 @@ impl<'d> Reader<'d> {
         for _ in 0..self.int()? {
             self.string()?;
         }
-        Some(())
+        Some(shape)
     }
 
     /// A function's constants, those that are strings.

@@ -24,7 +24,7 @@ const HIDDEN: &[&CStr] = &[
     c"setfenv",
 ];
 
-/// Libraries whose tables scripts may read but not change.
+/// Libraries of Lua whose tables scripts may read but not change, as those of [`libs::ADDED`].
 const LIBRARIES: &[&CStr] = &[c"coroutine", c"math", c"string", c"table"];
 
 /// What runs first when a script fails: it turns the error into a table and notes where it happened. It is a Lua
@@ -109,6 +109,11 @@ pub(super) unsafe extern "C-unwind" fn open(lua: *mut ffi::lua_State) -> i32 {
         ffi::lua_setfield(lua, globals, c"__redis__err__handler".as_ptr());
         ffi::lua_setfield(lua, globals, c"__server__err__handler".as_ptr());
 
+        for (name, open) in libs::ADDED {
+            open(lua);
+            ffi::lua_setfield(lua, globals, name.as_ptr());
+        }
+
         // The plain environment, with the tables as they are before they get proxies.
         libs::open_redis(lua);
         ffi::lua_pushvalue(lua, -1);
@@ -128,7 +133,7 @@ pub(super) unsafe extern "C-unwind" fn open(lua: *mut ffi::lua_State) -> i32 {
         ffi::lua_pushvalue(lua, -1);
         ffi::lua_setfield(lua, globals, c"redis".as_ptr());
         ffi::lua_setfield(lua, globals, c"server".as_ptr());
-        for name in LIBRARIES {
+        for name in LIBRARIES.iter().chain(libs::ADDED.iter().map(|(name, _)| name)) {
             ffi::lua_getfield_(lua, globals, name.as_ptr());
             protect(lua);
             ffi::lua_setfield(lua, globals, name.as_ptr());

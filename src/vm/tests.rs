@@ -704,8 +704,8 @@ fn a_script_that_has_written_is_reported_once_and_goes_on() {
 fn a_kill_from_another_thread_ends_a_script_that_has_not_written() {
     let mut vm = vm();
     let control = vm.control();
-    assert!(control.kill().is_err(), "nothing runs");
-    let killer = std::thread::spawn(move || while control.kill().is_err() {});
+    assert!(control.kill(Sort::Script).is_err(), "nothing runs");
+    let killer = std::thread::spawn(move || while control.kill(Sort::Script).is_err() {});
     let endless = "while true do pcall(function() while true do end end) end";
     let (line, _) = raised(run_with(&mut vm, &mut Fake::new(), endless, NO_LIMITS));
     assert_eq!(line.as_bytes(), KILLED);
@@ -842,6 +842,22 @@ fn scripts() -> Vec<String> {
         "local co = coroutine.create(function() coroutine.yield(1) end) coroutine.resume(co) return 1",
         "local parts = {} for k in pairs(redis) do parts[#parts + 1] = k end table.sort(parts) return parts",
         "collectgarbage() collectgarbage('setpause', 50) return 1",
+        "return cjson.encode({1, 'a\\n', {x={true, 1.5, cjson.null}}, string.rep('long', 300), 1e300})",
+        "return #cjson.encode(string.rep('long', 20000))",
+        "return cjson.encode(cjson.decode('[1, {\"a\": [true, null, \"x\\\\n\"]}, -2.5e3, \"plain\"]'))",
+        "return cjson.decode('\"' .. string.rep('\\\\u20ac', 30) .. '\"')",
+        "return {pcall(cjson.decode, '[1, {\"a\": tru')}",
+        "local t = {} t[1] = t return cjson.encode(t)",
+        "return cjson.encode({math.huge})",
+        "local j = cjson.new() j.encode_max_depth(3) return {j.encode({{1}}), cjson.encode_sparse_array()}",
+        "return cjson.encode_invalid_numbers('nonsense')",
+        "return cmsgpack.pack({1, 2, {a='b', [2]=3}}, 3.5, 'x', string.rep('y', 600))",
+        "return {cmsgpack.unpack(cmsgpack.pack({1, {a={}}}, 'x', nil, 2))}",
+        "return {pcall(cmsgpack.unpack, '\\145'), pcall(cmsgpack.unpack_one, 'x', 7)}",
+        "return cmsgpack.unpack(string.rep('\\145', 100))",
+        "return {struct.unpack('>hsBc0', struct.pack('>hsBc0', -2, 'text', 3, 'abc'))}",
+        "return {#struct.pack('i20c0', 1, string.rep('z', 900)), struct.size('!bi'), pcall(struct.size, 'i33')}",
+        "return {bit.tohex(255), bit.band(7, 3), pcall(bit.bor, 'x')}",
     ] {
         scripts.push(source.to_owned());
     }

@@ -3,9 +3,11 @@
 mod cache;
 mod collections;
 mod conversion;
+mod functions;
 mod defined;
 mod flags;
 mod kill_at_random;
+mod libraries;
 mod limits;
 mod money;
 mod parallel;

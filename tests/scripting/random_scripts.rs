@@ -1,7 +1,7 @@
 //! Small random scripts, run on a real server and on a session: the same bytes come back.
 //!
 //! Left out is what may rightly differ: addresses and the order of hash tables, what newer servers do otherwise
-//! (`os`, `server`, `redis.log`'s text), and libraries that are not there yet. `error` is called through `E`, because
+//! (`os`, `server`, `redis.log`'s text), and the libraries that have tests of their own. `error` is called through `E`, because
 //! `error({})` ends a real server.
 
 use std::fmt::Write as _;
