@@ -70,8 +70,9 @@ fn large_calls(arguments: &Arguments) {
     let zadd: Vec<Command> = scores
         .chunks(10_000)
         .map(|part| {
-            let pairs =
-                part.iter().flat_map(|number| [number.to_string(), format!("member:{}", number * 7 % million)]);
+            let pairs = part
+                .iter()
+                .flat_map(|number| [number.to_string(), format!("member:{}", number * 7 % million)]);
             command(&["ZADD", "zset"], pairs)
         })
         .collect();
@@ -121,13 +122,7 @@ fn large_calls(arguments: &Arguments) {
             }
         }
         let (theirs, ours) = (median(theirs), median(ours));
-        table.row([
-            name.to_owned(),
-            nanos(theirs),
-            nanos(ours),
-            times(theirs / ours),
-            "1x".to_owned(),
-        ]);
+        table.row([name.to_owned(), nanos(theirs), nanos(ours), times(theirs / ours), "1x".to_owned()]);
     }
     table.print();
 }
@@ -146,7 +141,8 @@ fn growth(arguments: &Arguments) {
     let sizes = [1_000, 30_000, 1_000_000].map(|size| arguments.scaled(size));
     let title = "(b) time of one operation at three sizes";
     let header: Vec<String> = sizes.iter().map(|size| format!("{size} elements")).collect();
-    let header: Vec<&str> = ["operation", "cost"].into_iter().chain(header.iter().map(String::as_str)).collect();
+    let header: Vec<&str> =
+        ["operation", "cost"].into_iter().chain(header.iter().map(String::as_str)).collect();
     let mut table = Table::new(title, &header);
     let stores = sizes.map(filled);
     for (name, cost, words) in GROWTH {

@@ -240,8 +240,10 @@ impl Error {
     });
     pub(crate) const INDEX_OUT_OF_RANGE: Error =
         Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR index out of range" });
-    pub(crate) const NUMKEYS_NOT_POSITIVE: Error =
-        Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR numkeys should be greater than 0" });
+    pub(crate) const NUMKEYS_NOT_POSITIVE: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::InvalidArgument,
+        text: "ERR numkeys should be greater than 0",
+    });
     pub(crate) const COUNT_NOT_POSITIVE: Error =
         Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR count should be greater than 0" });
     pub(crate) const LPOS_RANK_ZERO: Error = Error::fixed(&Fixed {
@@ -295,8 +297,10 @@ impl Error {
         Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR hash value is not a float" });
     pub(crate) const IS_NAN_OR_INFINITY: Error =
         Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR value is NaN or Infinity" });
-    pub(crate) const NEGATIVE_EXPIRE: Error =
-        Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR invalid expire time, must be >= 0" });
+    pub(crate) const NEGATIVE_EXPIRE: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::InvalidArgument,
+        text: "ERR invalid expire time, must be >= 0",
+    });
     pub(crate) const EXPIRE_MISSING: Error =
         Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR missing expire time" });
     pub(crate) const FIELDS_MISSING: Error = Error::fixed(&Fixed {
@@ -379,43 +383,29 @@ impl Error {
         Error::fixed(&Fixed { kind: ErrorKind::ScriptCompile, text: "ERR Invalid engine in script shebang" });
 
     // Libraries of functions.
-    pub(crate) const NO_LIBRARY_METADATA: Error = Error::fixed(&Fixed {
-        kind: ErrorKind::ScriptCompile,
-        text: "ERR Missing library metadata",
-    });
-    pub(crate) const INVALID_LIBRARY_METADATA: Error = Error::fixed(&Fixed {
-        kind: ErrorKind::ScriptCompile,
-        text: "ERR Invalid library metadata",
-    });
+    pub(crate) const NO_LIBRARY_METADATA: Error =
+        Error::fixed(&Fixed { kind: ErrorKind::ScriptCompile, text: "ERR Missing library metadata" });
+    pub(crate) const INVALID_LIBRARY_METADATA: Error =
+        Error::fixed(&Fixed { kind: ErrorKind::ScriptCompile, text: "ERR Invalid library metadata" });
     pub(crate) const LIBRARY_NAME_TWICE: Error = Error::fixed(&Fixed {
         kind: ErrorKind::ScriptCompile,
         text: "ERR Invalid metadata value, name argument was given multiple times",
     });
-    pub(crate) const NO_LIBRARY_NAME: Error = Error::fixed(&Fixed {
-        kind: ErrorKind::ScriptCompile,
-        text: "ERR Library name was not given",
-    });
+    pub(crate) const NO_LIBRARY_NAME: Error =
+        Error::fixed(&Fixed { kind: ErrorKind::ScriptCompile, text: "ERR Library name was not given" });
     pub(crate) const BAD_LIBRARY_NAME: Error = Error::fixed(&Fixed {
         kind: ErrorKind::ScriptCompile,
         text: "ERR Library names can only contain letters, numbers, or underscores(_) and must be at least one \
          character long",
     });
-    pub(crate) const NO_FUNCTIONS: Error = Error::fixed(&Fixed {
-        kind: ErrorKind::ScriptCompile,
-        text: "ERR No functions registered",
-    });
-    pub(crate) const NO_SUCH_FUNCTION: Error = Error::fixed(&Fixed {
-        kind: ErrorKind::NoScript,
-        text: "ERR Function not found",
-    });
-    pub(crate) const NO_SUCH_LIBRARY: Error = Error::fixed(&Fixed {
-        kind: ErrorKind::NoScript,
-        text: "ERR Library not found",
-    });
-    pub(crate) const BAD_NUMBER_OF_KEYS: Error = Error::fixed(&Fixed {
-        kind: ErrorKind::InvalidArgument,
-        text: "ERR Bad number of keys provided",
-    });
+    pub(crate) const NO_FUNCTIONS: Error =
+        Error::fixed(&Fixed { kind: ErrorKind::ScriptCompile, text: "ERR No functions registered" });
+    pub(crate) const NO_SUCH_FUNCTION: Error =
+        Error::fixed(&Fixed { kind: ErrorKind::NoScript, text: "ERR Function not found" });
+    pub(crate) const NO_SUCH_LIBRARY: Error =
+        Error::fixed(&Fixed { kind: ErrorKind::NoScript, text: "ERR Library not found" });
+    pub(crate) const BAD_NUMBER_OF_KEYS: Error =
+        Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR Bad number of keys provided" });
     pub(crate) const NO_LIBRARY_PATTERN: Error = Error::fixed(&Fixed {
         kind: ErrorKind::InvalidArgument,
         text: "ERR library name argument was not given",
@@ -432,14 +422,10 @@ impl Error {
         kind: ErrorKind::InvalidArgument,
         text: "ERR DUMP payload version or checksum are wrong",
     });
-    pub(crate) const NOT_A_FUNCTION: Error = Error::fixed(&Fixed {
-        kind: ErrorKind::InvalidArgument,
-        text: "ERR given type is not a function",
-    });
-    pub(crate) const BAD_LIBRARY_PAYLOAD: Error = Error::fixed(&Fixed {
-        kind: ErrorKind::InvalidArgument,
-        text: "ERR Failed loading library payload",
-    });
+    pub(crate) const NOT_A_FUNCTION: Error =
+        Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR given type is not a function" });
+    pub(crate) const BAD_LIBRARY_PAYLOAD: Error =
+        Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR Failed loading library payload" });
 
     // What a script is told when one of its calls cannot run.
     pub(crate) const CALL_UNKNOWN: Error = Error::fixed(&Fixed {

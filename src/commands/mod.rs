@@ -24,8 +24,8 @@ mod zsets;
 
 use crate::reply::Reply;
 pub(crate) use args::Args;
-use spec::{FindKeys, KeySpec};
 pub(crate) use spec::{CommandSpec, Handler, StoreFn, flag};
+use spec::{FindKeys, KeySpec};
 
 pub use expiry::{ExpireCondition, ExpireTime, Ttl};
 pub use hashes::expiry::{FieldExpiry, FieldPersistence, HsetexOptions};
@@ -91,9 +91,8 @@ impl Command {
     /// The quick way, if there is one, the number of arguments fits, and the command has none of these flags.
     #[inline(always)]
     pub(crate) fn quick(&self, arguments: usize, without: u32) -> Option<Quick> {
-        let fits = |quick: &Quick| {
-            arguments.wrapping_sub(quick.least) <= quick.more && quick.flags & without == 0
-        };
+        let fits =
+            |quick: &Quick| arguments.wrapping_sub(quick.least) <= quick.more && quick.flags & without == 0;
         self.quick.filter(fits)
     }
 

@@ -252,10 +252,7 @@ impl CommandSpec {
         }
     }
 
-    pub(crate) const fn new(
-        name: &'static str,
-        run: StoreFn,
-    ) -> CommandSpec {
+    pub(crate) const fn new(name: &'static str, run: StoreFn) -> CommandSpec {
         CommandSpec::with(name, Handler::Store(run))
     }
 

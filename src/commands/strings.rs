@@ -698,7 +698,9 @@ impl Store {
     /// # Ok::<(), redmoon::Error>(())
     /// ```
     pub fn getdel(&self, key: impl AsRef<[u8]>) -> Result<Option<Blob>> {
-        self.write_key(key.as_ref(), |cx, key| getdel(cx, key)?.map(|entry| Ok(entry.text()?.to_blob())).transpose())
+        self.write_key(key.as_ref(), |cx, key| {
+            getdel(cx, key)?.map(|entry| Ok(entry.text()?.to_blob())).transpose()
+        })
     }
 
     /// Gives the value of a string and changes its deadline (GETEX); `None` if the key does not exist. A Unix time

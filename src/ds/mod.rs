@@ -2,6 +2,7 @@
 
 mod arena;
 mod block;
+pub(crate) mod hash;
 pub(crate) mod hash_order;
 pub(crate) mod intset;
 pub(crate) mod lcs;
@@ -9,9 +10,8 @@ pub(crate) mod list;
 pub(crate) mod packed;
 mod rank_tree;
 pub(crate) mod records;
-pub(crate) mod zset;
 pub(crate) mod set;
-pub(crate) mod hash;
+pub(crate) mod zset;
 
 pub(crate) use hash::Hash;
 pub(crate) use list::List;

@@ -1,8 +1,8 @@
 //! EVAL, SCRIPT and their relatives by name; their rows are in `commands/scripting.rs`.
 
 use super::cache::Sha;
-use super::flags::ScriptFlag;
 use super::eval::{Call, Failed, Mode};
+use super::flags::ScriptFlag;
 use super::{Engine, Inner};
 use crate::commands::{Args, Command};
 use crate::error::{Error, Result};

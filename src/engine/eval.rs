@@ -73,7 +73,12 @@ impl Inner {
 
     /// Runs a cached script; `None` if it is not cached.
     #[inline]
-    pub(super) fn eval_sha(&self, sha: Sha, call: Call<'_>, turn: &mut Turn) -> Option<Result<Value, Failed>> {
+    pub(super) fn eval_sha(
+        &self,
+        sha: Sha,
+        call: Call<'_>,
+        turn: &mut Turn,
+    ) -> Option<Result<Value, Failed>> {
         let mut state = match self.pool.take(self) {
             Ok(state) => state,
             Err(error) => return Some(Err(error.into())),

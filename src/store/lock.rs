@@ -222,7 +222,8 @@ impl Inner {
 
     /// Locks a set of shards until the answer is dropped.
     pub(crate) fn hold(&self, set: ShardSet, mode: LockMode) -> Result<Held<'_>> {
-        let mut held = Held { inner: self, locked: Locked::none(&self.cells, mode), gate: None, overdue: false };
+        let mut held =
+            Held { inner: self, locked: Locked::none(&self.cells, mode), gate: None, overdue: false };
         for _ in 0..TURNED_BACK {
             let Some(taken) = held.try_set(set) else { return Ok(held) };
             held.locked.release_all();

@@ -215,11 +215,7 @@ impl Reply for Tokens {
     fn map(&mut self, len: usize) {
         self.aggregates += 1;
         // A RESP2 connection sees a map flat.
-        self.put(if self.protocol == Protocol::Resp3 {
-            Token::Map(len)
-        } else {
-            Token::Array(len * 2)
-        });
+        self.put(if self.protocol == Protocol::Resp3 { Token::Map(len) } else { Token::Array(len * 2) });
     }
     fn set(&mut self, len: usize) {
         self.aggregates += 1;
@@ -305,74 +301,74 @@ unsafe fn push_token(lua: *mut ffi::lua_State, tokens: *mut Tokens, token: Token
     // SAFETY: (5) as 1.
     unsafe {
         match token {
-                Token::Null if (*tokens).protocol == Protocol::Resp3 => {
-                    ffi::lua_pushnil(lua);
-                    None
-                }
-                Token::Null => {
-                    ffi::lua_pushboolean(lua, 0);
-                    None
-                }
-                Token::Integer(number) => {
-                    ffi::lua_pushnumber(lua, number as f64);
-                    None
-                }
-                Token::Ok => {
-                    ffi::lua_createtable(lua, 0, 1);
-                    ffi::lua_pushvalue(lua, ffi::lua_upvalueindex(NAME_OK));
-                    ffi::lua_pushvalue(lua, ffi::lua_upvalueindex(TEXT_OK));
-                    ffi::lua_rawset(lua, -3);
-                    None
-                }
-                Token::Bulk(span) => {
-                    push_bytes(lua, span.of(&(*tokens).bytes));
-                    None
-                }
-                Token::Shared(at) => {
-                    push_bytes(lua, &(&(*tokens).shared)[at]);
-                    None
-                }
-                Token::Status(span) => {
-                    ffi::lua_createtable(lua, 0, 1);
-                    push_bytes(lua, span.of(&(*tokens).bytes));
-                    ffi::lua_setfield(lua, -2, c"ok".as_ptr());
-                    None
-                }
-                Token::Error(at) => {
-                    push_error(lua, (&(*tokens).errors)[at].as_bytes(), true);
-                    None
-                }
-                Token::Double(number) => {
-                    ffi::lua_createtable(lua, 0, 1);
-                    ffi::lua_pushnumber(lua, number);
-                    ffi::lua_setfield(lua, -2, c"double".as_ptr());
-                    None
-                }
-                Token::Verbatim(span) => {
-                    let (format, text) = span.of(&(*tokens).bytes).split_at(3);
-                    ffi::lua_createtable(lua, 0, 1);
-                    ffi::lua_createtable(lua, 0, 2);
-                    push_bytes(lua, format);
-                    ffi::lua_setfield(lua, -2, c"format".as_ptr());
-                    push_bytes(lua, text);
-                    ffi::lua_setfield(lua, -2, c"string".as_ptr());
-                    ffi::lua_setfield(lua, -2, c"verbatim_string".as_ptr());
-                    None
-                }
-                Token::Array(len) => {
-                    ffi::lua_createtable(lua, i32::try_from(len).unwrap_or(i32::MAX), 0);
-                    Some(Open { shape: Shape::Array, left: len, next: 1 })
-                }
-                Token::Map(len) => {
-                    ffi::lua_createtable(lua, 0, 1);
-                    ffi::lua_createtable(lua, 0, i32::try_from(len).unwrap_or(i32::MAX));
-                    Some(Open { shape: Shape::Map, left: len * 2, next: 1 })
-                }
-                Token::Set(len) => {
-                    ffi::lua_createtable(lua, 0, 1);
-                    ffi::lua_createtable(lua, 0, i32::try_from(len).unwrap_or(i32::MAX));
-                    Some(Open { shape: Shape::Set, left: len, next: 1 })
-                }
+            Token::Null if (*tokens).protocol == Protocol::Resp3 => {
+                ffi::lua_pushnil(lua);
+                None
+            }
+            Token::Null => {
+                ffi::lua_pushboolean(lua, 0);
+                None
+            }
+            Token::Integer(number) => {
+                ffi::lua_pushnumber(lua, number as f64);
+                None
+            }
+            Token::Ok => {
+                ffi::lua_createtable(lua, 0, 1);
+                ffi::lua_pushvalue(lua, ffi::lua_upvalueindex(NAME_OK));
+                ffi::lua_pushvalue(lua, ffi::lua_upvalueindex(TEXT_OK));
+                ffi::lua_rawset(lua, -3);
+                None
+            }
+            Token::Bulk(span) => {
+                push_bytes(lua, span.of(&(*tokens).bytes));
+                None
+            }
+            Token::Shared(at) => {
+                push_bytes(lua, &(&(*tokens).shared)[at]);
+                None
+            }
+            Token::Status(span) => {
+                ffi::lua_createtable(lua, 0, 1);
+                push_bytes(lua, span.of(&(*tokens).bytes));
+                ffi::lua_setfield(lua, -2, c"ok".as_ptr());
+                None
+            }
+            Token::Error(at) => {
+                push_error(lua, (&(*tokens).errors)[at].as_bytes(), true);
+                None
+            }
+            Token::Double(number) => {
+                ffi::lua_createtable(lua, 0, 1);
+                ffi::lua_pushnumber(lua, number);
+                ffi::lua_setfield(lua, -2, c"double".as_ptr());
+                None
+            }
+            Token::Verbatim(span) => {
+                let (format, text) = span.of(&(*tokens).bytes).split_at(3);
+                ffi::lua_createtable(lua, 0, 1);
+                ffi::lua_createtable(lua, 0, 2);
+                push_bytes(lua, format);
+                ffi::lua_setfield(lua, -2, c"format".as_ptr());
+                push_bytes(lua, text);
+                ffi::lua_setfield(lua, -2, c"string".as_ptr());
+                ffi::lua_setfield(lua, -2, c"verbatim_string".as_ptr());
+                None
+            }
+            Token::Array(len) => {
+                ffi::lua_createtable(lua, i32::try_from(len).unwrap_or(i32::MAX), 0);
+                Some(Open { shape: Shape::Array, left: len, next: 1 })
+            }
+            Token::Map(len) => {
+                ffi::lua_createtable(lua, 0, 1);
+                ffi::lua_createtable(lua, 0, i32::try_from(len).unwrap_or(i32::MAX));
+                Some(Open { shape: Shape::Map, left: len * 2, next: 1 })
+            }
+            Token::Set(len) => {
+                ffi::lua_createtable(lua, 0, 1);
+                ffi::lua_createtable(lua, 0, i32::try_from(len).unwrap_or(i32::MAX));
+                Some(Open { shape: Shape::Set, left: len, next: 1 })
+            }
         }
     }
 }

@@ -278,8 +278,10 @@ impl<'d> Reader<'d> {
         let instructions = self.int()?;
         let code = self.take(instructions.checked_mul(4)?)?;
         let constants = self.constants()?;
-        let code: Vec<u32> =
-            code.chunks_exact(4).map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]])).collect();
+        let code: Vec<u32> = code
+            .chunks_exact(4)
+            .map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]]))
+            .collect();
         let is_named = |constant: u32, names: &[&[u8]]| {
             constants.get(constant as usize).copied().flatten().is_some_and(|name| names.contains(&name))
         };

@@ -53,8 +53,10 @@ fn the_newer_form_of_dragonfly_is_a_comment_to_redis() {
 fn a_key_that_was_not_declared_is_named_in_the_error() {
     let engine = Engine::builder(Store::new()).allow_undeclared_keys(false).build();
     let source = "return redis.call('SET','other','x')";
-    let expected =
-        format!("ERR script tried accessing undeclared key, key: other script: {}, on @user_script:1.", sha(source));
+    let expected = format!(
+        "ERR script tried accessing undeclared key, key: other script: {}, on @user_script:1.",
+        sha(source)
+    );
     assert_eq!(engine.eval(source, &["k"], NONE).unwrap_err().to_string(), expected);
     assert!(!engine.store().execute(&["EXISTS", "other"]).unwrap().convert::<bool>().unwrap());
 }

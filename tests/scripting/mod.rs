@@ -3,9 +3,9 @@
 mod cache;
 mod collections;
 mod conversion;
-mod functions;
 mod defined;
 mod flags;
+mod functions;
 mod kill_at_random;
 mod libraries;
 mod limits;

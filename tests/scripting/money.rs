@@ -18,7 +18,8 @@ const MOVE: &str = "redis.call('DECRBY',KEYS[1],ARGV[1]) return redis.call('INCR
 /// The names come as arguments, so that no caller could know them.
 const MOVE_UNDECLARED: &str =
     "redis.call('DECRBY',ARGV[1],ARGV[3]) return redis.call('INCRBY',ARGV[2],ARGV[3])";
-const SUM: &str = "local sum = 0 for i = 0, ARGV[1] - 1 do sum = sum + redis.call('GET', 'account' .. i) end return sum";
+const SUM: &str =
+    "local sum = 0 for i = 0, ARGV[1] - 1 do sum = sum + redis.call('GET', 'account' .. i) end return sum";
 
 fn name(account: usize) -> String {
     format!("account{account}")

@@ -41,7 +41,10 @@ enum Length {
 
 /// What a capture is to the script.
 pub(super) enum Captured {
-    Bytes { start: usize, end: usize },
+    Bytes {
+        start: usize,
+        end: usize,
+    },
     /// Counted from 1.
     Position(usize),
 }

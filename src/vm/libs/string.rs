@@ -218,10 +218,7 @@ unsafe extern "C-unwind" fn gsub(lua: *mut ffi::lua_State) -> i32 {
         let pattern = text(lua, 2);
         let kind = ffi::lua_type(lua, 3);
         let most = ffi::luaL_optinteger(lua, 4, source.len() as ffi::lua_Integer + 1) as i32;
-        if !matches!(
-            kind,
-            ffi::LUA_TNUMBER | ffi::LUA_TSTRING | ffi::LUA_TFUNCTION | ffi::LUA_TTABLE
-        ) {
+        if !matches!(kind, ffi::LUA_TNUMBER | ffi::LUA_TSTRING | ffi::LUA_TFUNCTION | ffi::LUA_TTABLE) {
             ffi::luaL_argerror(lua, 3, c"string/function/table expected".as_ptr());
         }
         ffi::lua_settop(lua, 4);
@@ -257,7 +254,8 @@ unsafe extern "C-unwind" fn gsub(lua: *mut ffi::lua_State) -> i32 {
         } else {
             buffer.push(lua, &source[copied..]);
             // A buffer that nothing was put into has no place.
-            let whole = if buffer.len == 0 { &[] } else { std::slice::from_raw_parts(buffer.first, buffer.len) };
+            let whole =
+                if buffer.len == 0 { &[] } else { std::slice::from_raw_parts(buffer.first, buffer.len) };
             push_bytes(lua, whole);
         }
         ffi::lua_pushinteger(lua, count.into());

@@ -83,7 +83,11 @@ impl Sorter {
             while low < high {
                 self.get(low);
                 self.get(high);
-                if self.less(-1, -2) { self.put(low, high) } else { self.drop(2) }
+                if self.less(-1, -2) {
+                    self.put(low, high)
+                } else {
+                    self.drop(2)
+                }
                 if high - low == 1 {
                     return;
                 }

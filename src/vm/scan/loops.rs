@@ -80,7 +80,9 @@ fn call_from(code: &[u32], at: usize, is_named: &impl Fn(u32, &[&[u8]]) -> bool)
         // Everything else prepares an argument: it goes on to the next instruction, and leaves the function alone.
         let prepares = match opcode {
             LOADBOOL => instruction >> C_SHIFT & C == 0,
-            MOVE | LOADK | LOADNIL | GETUPVAL | GETGLOBAL | GETTABLE | ADD..=NOT | LEN | CONCAT | CALL => true,
+            MOVE | LOADK | LOADNIL | GETUPVAL | GETGLOBAL | GETTABLE | ADD..=NOT | LEN | CONCAT | CALL => {
+                true
+            }
             _ => false,
         };
         if !prepares || a(instruction) <= function {
