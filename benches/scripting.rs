@@ -52,6 +52,7 @@ use support::{Client, Oracle, client};
 const KEY: &str = "bench:key";
 const NUMBER: &str = "bench:number";
 const HASH: &str = "bench:hash";
+const LARGE_HASH: &str = "bench:hash:50";
 const LIST: &str = "bench:list";
 const QUEUE: &str = "bench:queue";
 const ZSET: &str = "bench:zset";
@@ -99,14 +100,14 @@ const LOOPS: &[Loop] = &[
     Loop {
         name: "hset",
         key: HASH,
-        script: "local n=tonumber(ARGV[1]) for i=1,n do redis.call('HSET',KEYS[1],'field:7',ARGV[2]) end",
+        script: "local n=tonumber(ARGV[1]) for i=1,n do redis.call('HSET',KEYS[1],'field:3',ARGV[2]) end",
         one_in: 1,
         target: 4.0,
     },
     Loop {
         name: "hget",
         key: HASH,
-        script: "local n=tonumber(ARGV[1]) for i=1,n do redis.call('HGET',KEYS[1],'field:7') end",
+        script: "local n=tonumber(ARGV[1]) for i=1,n do redis.call('HGET',KEYS[1],'field:3') end",
         one_in: 1,
         target: 3.0,
     },
@@ -135,7 +136,7 @@ const LOOPS: &[Loop] = &[
     },
     Loop {
         name: "hgetall 50",
-        key: HASH,
+        key: LARGE_HASH,
         script: "local n=tonumber(ARGV[1]) for i=1,n do redis.call('HGETALL',KEYS[1]) end",
         one_in: 20,
         target: 2.5,
@@ -181,6 +182,9 @@ fn prepare(mut run: impl FnMut(&[&str])) {
     run(&["SET", KEY, VALUE]);
     run(&["SET", NUMBER, "0"]);
     for field in 0..FIELDS {
+        run(&["HSET", LARGE_HASH, &format!("field:{field}"), VALUE]);
+    }
+    for field in 0..5 {
         run(&["HSET", HASH, &format!("field:{field}"), VALUE]);
     }
     for element in 0..ELEMENTS {
@@ -190,7 +194,7 @@ fn prepare(mut run: impl FnMut(&[&str])) {
         run(&["RPUSH", QUEUE, VALUE]);
     }
     for member in 0..MEMBERS {
-        run(&["ZADD", ZSET, &(member % 1000).to_string(), &format!("member:{member}")]);
+        run(&["ZADD", ZSET, &member.to_string(), &format!("member:{member}")]);
     }
 }
 

@@ -59,7 +59,7 @@ impl Inner {
         let sha = Sha::of(source);
         let mut state = self.pool.take(self)?;
         if let Some(known) = state.find(&self.cache, sha) {
-            return self.run(state, &known?, call, turn);
+            return self.run(&mut state, &known?, call, turn);
         }
         let script = Source::new(sha, source, self.dialect)?;
         let function = state.compile(&script)?;
@@ -68,7 +68,7 @@ impl Inner {
             self.store.inner.space.stats.evicted_scripts.add(1);
         }
         self.publish_figures();
-        self.run(state, &Known { script, function }, call, turn)
+        self.run(&mut state, &Known { script, function }, call, turn)
     }
 
     /// Runs a cached script; `None` if it is not cached.
@@ -83,15 +83,21 @@ impl Inner {
             Ok(state) => state,
             Err(error) => return Some(Err(error.into())),
         };
-        match state.find(&self.cache, sha) {
-            Some(Ok(known)) => Some(self.run(state, &known, call, turn)),
-            Some(Err(error)) => Some(Err(error.into())),
-            None => {
-                let source = self.fetch(sha)?;
-                drop(state);
-                Some(self.eval(&source, call, turn))
-            }
-        }
+        let known = match state.take_last(&self.cache, sha) {
+            Some(known) => known,
+            None => match state.find(&self.cache, sha) {
+                Some(Ok(known)) => known,
+                Some(Err(error)) => return Some(Err(error.into())),
+                None => {
+                    let source = self.fetch(sha)?;
+                    drop(state);
+                    return Some(self.eval(&source, call, turn));
+                }
+            },
+        };
+        let result = self.run(&mut state, &known, call, turn);
+        state.last = Some((sha, known));
+        Some(result)
     }
 
     /// The source of a script that only a peer has.
@@ -104,7 +110,7 @@ impl Inner {
 
     fn run(
         &self,
-        mut state: Taken<'_>,
+        state: &mut Taken<'_>,
         Known { script, function }: &Known,
         call: Call<'_>,
         turn: &mut Turn,
@@ -114,7 +120,7 @@ impl Inner {
             return Err(Error::WRITE_SCRIPT_WITH_RO.into());
         }
         let any_key = flags.disable_atomicity || flags.undeclared_keys.unwrap_or(self.undeclared_keys);
-        let state = &mut *state;
+        let state = &mut **state;
         let limits = Limits {
             time: self.limits.time.map(|limit| u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX)),
             reply: self.limits.reply,

@@ -46,6 +46,8 @@ pub(super) struct State {
     /// Scripts that were cached when the cache had this generation.
     known: HashMap<Sha, Known, foldhash::fast::RandomState>,
     known_in: u64,
+    /// The script that ran last, taken out while it runs.
+    pub(super) last: Option<(Sha, Known)>,
     pub(super) control: Arc<Control>,
     pub(super) tally: Tally,
     pub(super) libraries: KnownLibraries,
@@ -60,6 +62,17 @@ pub(super) struct Known {
 }
 
 impl State {
+    /// The script that ran last, if it is this one and still cached. It counts as run now.
+    #[inline]
+    pub(super) fn take_last(&mut self, cache: &Cache, sha: Sha) -> Option<Known> {
+        let (_, known) = self.last.take_if(|(last, _)| *last == sha)?;
+        if self.known_in != cache.generation() {
+            return None;
+        }
+        cache.stamp(&known.script);
+        Some(known)
+    }
+
     /// A cached script by its SHA-1, which counts as run now. Found before in this state, it takes no lock.
     #[inline]
     pub(super) fn find(&mut self, cache: &Cache, sha: Sha) -> Option<Result<Known>> {
@@ -99,6 +112,7 @@ impl State {
         }
         if self.functions.len() >= MOST_FUNCTIONS {
             self.known.clear();
+            self.last = None;
             for (_, function) in self.functions.drain() {
                 self.vm.forget(function);
             }
@@ -143,6 +157,7 @@ impl Pool {
             functions: HashMap::default(),
             known: HashMap::default(),
             known_in: 0,
+            last: None,
             control,
             tally: Tally::new(),
             libraries: KnownLibraries::default(),

@@ -170,16 +170,19 @@ impl Tally {
         self.count.is_multiple_of(TIMED) || figures.timed == 0
     }
 
-    /// Counts a call unless it is one that should be timed, or the script's first of this command.
+    /// Counts a call unless it is one that should be timed.
     #[inline(always)]
     pub(crate) fn count_untimed(&mut self, id: usize) -> bool {
         let Some(figures) = self.figures.get_mut(id) else { return false };
-        let is_plain = figures.calls > 0 && !(self.count + 1).is_multiple_of(TIMED);
-        if is_plain {
-            figures.calls += 1;
-            self.count += 1;
+        if (self.count + 1).is_multiple_of(TIMED) || figures.timed == 0 {
+            return false;
         }
-        is_plain
+        if figures.calls == 0 {
+            self.touched.push(id);
+        }
+        figures.calls += 1;
+        self.count += 1;
+        true
     }
 
     pub(crate) fn time(&mut self, id: usize, nanos: u64) {
