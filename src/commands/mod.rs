@@ -13,6 +13,7 @@ mod items;
 mod keys;
 mod lists;
 mod meta;
+mod multi_pop;
 mod picks;
 mod scripting;
 mod sets;

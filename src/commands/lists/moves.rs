@@ -2,13 +2,13 @@
 
 use super::{blob, pop_many, push_event, reply_items};
 use crate::blob::Blob;
+use crate::commands::multi_pop::MultiPop;
 use crate::commands::spec::{Group, access::*, counted_keys, flag::*, key};
 use crate::commands::{Args, CommandSpec};
 use crate::ds::List;
 use crate::ds::list::{ListSide, Walk};
 use crate::error::{Error, Result};
 use crate::keyspace::{Ctx, Edit, Entry, Key};
-use crate::num::parse_i64;
 use crate::reply::Reply;
 use crate::store::{LockMode, Store};
 
@@ -102,22 +102,8 @@ fn lmove(
 }
 
 fn lmpop_cmd(cx: &mut Ctx<'_>, args: Args<'_>, out: &mut dyn Reply) -> Result<()> {
-    let positive =
-        |at: usize| parse_i64(args.at(at)).and_then(|n| usize::try_from(n).ok()).filter(|&n| n > 0);
-    let keys = positive(1).ok_or(Error::NUMKEYS_NOT_POSITIVE)?;
-    let at = keys.checked_add(2).filter(|&at| at < args.len()).ok_or(Error::SYNTAX)?;
-    let side = side(args, at)?;
-    let count = match args.len() - at {
-        1 => 1,
-        // The amount is read before what stands behind it.
-        3.. if args.is(at + 1, "COUNT") => positive(at + 2).ok_or(Error::COUNT_NOT_POSITIVE)?,
-        _ => return Err(Error::SYNTAX),
-    };
-    if args.len() - at > 3 {
-        return Err(Error::SYNTAX);
-    }
-    let keys = args.from(2).get(..keys).unwrap_or_default();
-    let taken = lmpop(cx, keys, side, count, |key, items| {
+    let MultiPop { keys, end, count } = MultiPop::parse(args, |at| side(args, at))?;
+    let taken = lmpop(cx, keys, end, count, |key, items| {
         out.array(2);
         out.bulk(key);
         reply_items(items, out);

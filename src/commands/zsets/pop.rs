@@ -2,6 +2,7 @@
 
 use super::{owned, reply_members, reply_nested, reply_pairs, reply_score};
 use crate::blob::Blob;
+use crate::commands::multi_pop::MultiPop;
 use crate::commands::picks::Picks;
 use crate::commands::spec::{Group, access::*, counted_keys, flag::*, key};
 use crate::commands::{Args, CommandSpec, items};
@@ -158,27 +159,12 @@ fn pop_cmd(cx: &mut Ctx<'_>, args: Args<'_>, end: ZsetEnd, out: &mut dyn Reply) 
 }
 
 fn zmpop_cmd(cx: &mut Ctx<'_>, args: Args<'_>, out: &mut dyn Reply) -> Result<()> {
-    let positive =
-        |at: usize| parse_i64(args.at(at)).and_then(|n| usize::try_from(n).ok()).filter(|&n| n > 0);
-    let keys = positive(1).ok_or(Error::NUMKEYS_NOT_POSITIVE)?;
-    let at = keys.checked_add(2).filter(|&at| at < args.len()).ok_or(Error::SYNTAX)?;
-    let end = if args.is(at, "MIN") {
-        ZsetEnd::Min
-    } else if args.is(at, "MAX") {
-        ZsetEnd::Max
-    } else {
-        return Err(Error::SYNTAX);
+    let end = |at| match () {
+        () if args.is(at, "MIN") => Ok(ZsetEnd::Min),
+        () if args.is(at, "MAX") => Ok(ZsetEnd::Max),
+        () => Err(Error::SYNTAX),
     };
-    let count = match args.len() - at {
-        1 => 1,
-        // The amount is read before what stands behind it.
-        3.. if args.is(at + 1, "COUNT") => positive(at + 2).ok_or(Error::COUNT_NOT_POSITIVE)?,
-        _ => return Err(Error::SYNTAX),
-    };
-    if args.len() - at > 3 {
-        return Err(Error::SYNTAX);
-    }
-    let keys = args.from(2).get(..keys).unwrap_or_default();
+    let MultiPop { keys, end, count } = MultiPop::parse(args, end)?;
     let popped = zmpop(cx, keys, end, count, |key, popped| {
         out.array(2);
         out.bulk(key);
