@@ -3,9 +3,9 @@
 //! A store takes its time from a [`Clock`]: [`SystemClock`] in a program, [`ManualClock`] in a test that moves
 //! time by hand. The limits of scripts use [`monotonic_nanos`], which no test can move.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A source of wall-clock time for a store.
 ///
@@ -54,14 +54,20 @@ fn now() -> SystemTime {
     SystemTime::now()
 }
 
-/// Nanoseconds of a clock that only moves forward; its zero means nothing.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the monotonic clock")]
-pub(crate) fn monotonic_nanos() -> u64 {
-    use std::sync::OnceLock;
-    use std::time::Instant;
+fn monotonic_start() -> Instant {
     static START: OnceLock<Instant> = OnceLock::new();
-    let start = START.get_or_init(Instant::now);
-    u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    *START.get_or_init(Instant::now)
+}
+
+/// Nanoseconds of a clock that only moves forward; its zero means nothing.
+pub(crate) fn monotonic_nanos() -> u64 {
+    u64::try_from(monotonic_start().elapsed().as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// A reading of [`monotonic_nanos`] as timers want it.
+pub(crate) fn monotonic_instant(nanos: u64) -> Option<Instant> {
+    monotonic_start().checked_add(Duration::from_nanos(nanos))
 }
 
 /// Nanoseconds of processor time that the process has used. Where that cannot be asked, time that has passed.

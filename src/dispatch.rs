@@ -3,10 +3,10 @@
 use crate::clock::monotonic_nanos;
 use crate::commands::{Args, Command, Handler, flag, table};
 use crate::error::{Error, Result};
-use crate::keyspace::{Ctx, Turn};
+use crate::keyspace::{Ctx, Turn, Wait, audience};
 use crate::protocol::Protocol;
 use crate::reply::{Reply, ValueReply};
-use crate::store::{Held, LockMode, ShardSet, Store, Transaction};
+use crate::store::{Held, LockMode, NO_ADDRESS, ShardSet, Store};
 use crate::value::Value;
 
 /// # Commands by name
@@ -36,21 +36,6 @@ impl Store {
     }
 }
 
-impl Transaction<'_, '_> {
-    /// Runs a command on the transaction's keys.
-    ///
-    /// # Errors
-    ///
-    /// The error that the command replies, or one that names a key which the transaction did not declare.
-    pub fn execute<A: AsRef<[u8]>>(&mut self, args: &[A]) -> Result<Value> {
-        let args: Vec<&[u8]> = args.iter().map(AsRef::as_ref).collect();
-        let mut out = ValueReply::new(Protocol::Resp2);
-        let declared = |key: &[u8]| self.keys.iter().any(|declared| **declared == *key);
-        execute_held(self.store, self.held, self.turn, Args::new(&args), &declared, &mut out)?;
-        Ok(out.finish())
-    }
-}
-
 /// The command that arguments call, with its name and arity checked.
 pub(crate) fn look_up(store: &Store, args: Args<'_>) -> Result<Command> {
     let command = match table().resolve(args) {
@@ -70,7 +55,18 @@ pub(crate) fn look_up(store: &Store, args: Args<'_>) -> Result<Command> {
 
 /// Runs a command of the store's own, for a caller that holds no lock.
 pub(crate) fn execute(store: &Store, turn: &mut Turn, args: Args<'_>, out: &mut dyn Reply) -> Result<()> {
-    let result = look_up(store, args).and_then(|command| run(store, turn, command, args, out));
+    let result = look_up(store, args).and_then(|command| {
+        let result = if store.is_transaction() {
+            timed(store, command, (turn.client, args), || run_within(store, command, args, out))
+        } else {
+            run(store, turn, command, args, out)
+        };
+        let inner = &store.inner;
+        if inner.space.hears(audience::COMMANDS) && !command.spec.is(flag::ADMIN | flag::SKIP_MONITOR) {
+            inner.observe(turn.db, Some(NO_ADDRESS), args.all());
+        }
+        result
+    });
     if let Err(error) = &result {
         store.inner.stats.count_error(error);
     }
@@ -92,10 +88,15 @@ pub(crate) fn run(
         return Err(holder.error());
     }
     turn.begin();
-    timed(store, command, || match command.spec.handler {
+    timed(store, command, (turn.client, args), || match command.spec.handler {
         Handler::Store(run) => {
             let (set, mode) = locks(store, command, args);
             store.inner.with_set(set, mode, turn, |cx| run(cx, args, out))
+        }
+        Handler::Waiting(read) => {
+            let wait = read(args, out.protocol())?;
+            let set = store.inner.shards_of(&wait);
+            store.inner.with_set(set, LockMode::Write, turn, |cx| attempt(cx, &wait, out))
         }
         Handler::Server(run) => run(store, args, out),
         Handler::Engine => Err(Error::ENGINE_NEEDED),
@@ -104,22 +105,58 @@ pub(crate) fn run(
     })
 }
 
-/// Runs `work` as a call of the command in the statistics.
-pub(crate) fn timed<R>(store: &Store, command: Command, work: impl FnOnce() -> Result<R>) -> Result<R> {
+/// Runs a command on the keys that a transaction declared.
+fn run_within(store: &Store, command: Command, args: Args<'_>, out: &mut dyn Reply) -> Result<()> {
+    let mut keys = Vec::new();
+    for at in command.spec.keys.iter().filter_map(|keys| keys.positions(args)).flatten() {
+        keys.push(args.at(at));
+    }
+    match command.spec.handler {
+        Handler::Store(run) if !command.spec.reaches_all_keys(args) => {
+            store.with_keys(keys, LockMode::Write, |cx| run(cx, args, out))
+        }
+        Handler::Waiting(read) => {
+            let wait = read(args, out.protocol())?;
+            store.with_keys(keys, LockMode::Write, |cx| attempt(cx, &wait, out))
+        }
+        Handler::Server(run) => run(store, args, out),
+        _ => Err(Error::NOT_IN_TRANSACTION),
+    }
+}
+
+/// Runs a command that may wait for a caller that cannot: as if its time were over at once.
+pub(crate) fn attempt(cx: &mut Ctx<'_>, wait: &Wait, out: &mut dyn Reply) -> Result<()> {
+    let reply = cx.attempt(wait)?;
+    out.value(reply.unwrap_or_else(|| wait.at_once.clone()));
+    Ok(())
+}
+
+/// Runs `work` as a call of the command in the statistics. The session and the arguments are for the log of slow
+/// commands.
+pub(crate) fn timed<R>(
+    store: &Store,
+    command: Command,
+    (client, args): (u64, Args<'_>),
+    work: impl FnOnce() -> Result<R>,
+) -> Result<R> {
     let stats = store.inner.stats.of(command.id);
     let start = monotonic_nanos();
     let result = work();
-    stats.nanos.add(monotonic_nanos().saturating_sub(start));
+    let nanos = monotonic_nanos().saturating_sub(start);
+    stats.nanos.add(nanos);
     stats.calls.add(1);
     if result.is_err() {
         stats.failed.add(1);
+    }
+    if store.inner.space.tunables.is_slow(nanos) && !command.spec.is(flag::SKIP_SLOWLOG) {
+        store.inner.note_slow(client, args.all(), nanos);
     }
     result
 }
 
 /// Which shards a command needs, and how.
 pub(crate) fn locks(store: &Store, command: Command, args: Args<'_>) -> (ShardSet, LockMode) {
-    let mode = if command.spec.is(flag::WRITE) { LockMode::Write } else { LockMode::Read };
+    let mode = if command.spec.is(flag::WRITE | flag::EXCLUSIVE) { LockMode::Write } else { LockMode::Read };
     if command.spec.reaches_all_keys(args) {
         return (store.inner.all(), mode);
     }
@@ -139,21 +176,25 @@ pub(crate) fn each_key(
     Ok(())
 }
 
-/// Runs a command on shards that the caller holds, and on keys that it declared only.
-pub(crate) fn execute_held(
+/// Runs a command of the store's on shards that the caller holds.
+pub(crate) fn run_held(
     store: &Store,
     held: &mut Held<'_>,
     turn: &mut Turn,
+    command: Command,
     args: Args<'_>,
-    declared: &dyn Fn(&[u8]) -> bool,
     out: &mut dyn Reply,
 ) -> Result<()> {
-    let command = look_up(store, args)?;
-    each_key(command, args, |key| if declared(key) { Ok(()) } else { Err(Error::undeclared_key(key)) })?;
+    let space = &store.inner.space;
     match command.spec.handler {
-        Handler::Store(run) if !command.spec.reaches_all_keys(args) => {
-            timed(store, command, || run(&mut Ctx::new(&store.inner.space, held.access(), turn), args, out))
+        Handler::Store(run) => run(&mut Ctx::new(space, held.access(), turn), args, out),
+        Handler::Waiting(read) => {
+            let wait = read(args, out.protocol())?;
+            attempt(&mut Ctx::new(space, held.access(), turn), &wait, out)
         }
-        _ => Err(Error::NOT_IN_TRANSACTION),
+        Handler::Server(run) => run(store, args, out),
+        Handler::Engine => Err(Error::ENGINE_NEEDED),
+        Handler::Session => Err(Error::SESSION_NEEDED),
+        Handler::Container => Err(Error::wrong_arity(&command.full_name())),
     }
 }

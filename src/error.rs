@@ -3,7 +3,12 @@
 //! A text is the line that a Redis server sends, without the leading dash; its first word is the code. Texts that
 //! Redis does not have (the engine's limits, conversions to Rust types) follow the same form.
 
+mod scripts;
+mod server;
+
 use std::fmt;
+
+pub(crate) use scripts::ScriptTexts;
 
 /// The crate's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -183,6 +188,28 @@ impl Error {
         Error::fixed(&Fixed { kind: ErrorKind::NoSuchKey, text: "ERR no such key" });
     pub(crate) const INVALID_CURSOR: Error =
         Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR invalid cursor" });
+    pub(crate) const BAD_EVENT_CLASS: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::InvalidArgument,
+        text: "ERR Invalid event class character. Use 'Ag$lshzxeKEtmdn'.",
+    });
+    pub(crate) const READER_TOO_SLOW: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::Other,
+        text: "ERR the reader was cut off: it left more messages unread than its buffer holds",
+    });
+    pub(crate) const READER_CLOSED: Error =
+        Error::fixed(&Fixed { kind: ErrorKind::Other, text: "ERR the session was closed" });
+    pub(crate) const SSUBSCRIBE_DENIED: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::NotAllowed,
+        text: "ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client",
+    });
+    pub(crate) const MONITOR_DENIED: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::NotAllowed,
+        text: "ERR MONITOR isn't allowed for DENY BLOCKING client",
+    });
+    pub(crate) const MONITOR_ONLY_WATCHES: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::NotAllowed,
+        text: "ERR Replica can't interact with the keyspace",
+    });
     pub(crate) const DB_OUT_OF_RANGE: Error =
         Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR DB index is out of range" });
     pub(crate) const SAME_OBJECT: Error = Error::fixed(&Fixed {
@@ -246,6 +273,12 @@ impl Error {
     });
     pub(crate) const COUNT_NOT_POSITIVE: Error =
         Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR count should be greater than 0" });
+    pub(crate) const TIMEOUT_NOT_FLOAT: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::InvalidArgument,
+        text: "ERR timeout is not a float or out of range",
+    });
+    pub(crate) const TIMEOUT_NEGATIVE: Error =
+        Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR timeout is negative" });
     pub(crate) const LPOS_RANK_ZERO: Error = Error::fixed(&Fixed {
         kind: ErrorKind::InvalidArgument,
         text: "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative \
@@ -379,6 +412,10 @@ impl Error {
         Error::fixed(&Fixed { kind: ErrorKind::ScriptLimit, text: "ERR reached lua stack limit" });
     pub(crate) const INVALID_SHEBANG: Error =
         Error::fixed(&Fixed { kind: ErrorKind::ScriptCompile, text: "ERR Invalid script shebang" });
+    pub(crate) const ROLLBACK_IN_PARTS: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::ScriptCompile,
+        text: "ERR The script flags rollback and disable-atomicity exclude each other",
+    });
     pub(crate) const INVALID_SHEBANG_ENGINE: Error =
         Error::fixed(&Fixed { kind: ErrorKind::ScriptCompile, text: "ERR Invalid engine in script shebang" });
 
@@ -427,7 +464,7 @@ impl Error {
     pub(crate) const BAD_LIBRARY_PAYLOAD: Error =
         Error::fixed(&Fixed { kind: ErrorKind::InvalidArgument, text: "ERR Failed loading library payload" });
 
-    // What a script is told when one of its calls cannot run.
+    // What a script is told when one of its calls cannot run, on most servers; see also `ScriptTexts`.
     pub(crate) const CALL_UNKNOWN: Error = Error::fixed(&Fixed {
         kind: ErrorKind::UnknownCommand,
         text: "ERR Unknown Redis command called from script",
@@ -440,14 +477,6 @@ impl Error {
         kind: ErrorKind::NotAllowed,
         text: "ERR This Redis command is not allowed from script",
     });
-    pub(crate) const CALL_WRITES: Error = Error::fixed(&Fixed {
-        kind: ErrorKind::NotAllowed,
-        text: "ERR Write commands are not allowed from read-only scripts.",
-    });
-    pub(crate) const CALL_NO_ARGUMENTS: &'static str =
-        "ERR Please specify at least one argument for this redis lib call";
-    pub(crate) const CALL_ARGUMENT_TYPE: &'static str =
-        "ERR Lua redis lib command arguments must be strings or integers";
 
     pub(crate) const ENGINE_NEEDED: Error = Error::fixed(&Fixed {
         kind: ErrorKind::NotAllowed,
@@ -461,6 +490,20 @@ impl Error {
         kind: ErrorKind::InvalidArgument,
         text: "NOPROTO unsupported protocol version",
     });
+    pub(crate) const NESTED_MULTI: Error =
+        Error::fixed(&Fixed { kind: ErrorKind::NotAllowed, text: "ERR MULTI calls can not be nested" });
+    pub(crate) const EXEC_WITHOUT_MULTI: Error =
+        Error::fixed(&Fixed { kind: ErrorKind::NotAllowed, text: "ERR EXEC without MULTI" });
+    pub(crate) const DISCARD_WITHOUT_MULTI: Error =
+        Error::fixed(&Fixed { kind: ErrorKind::NotAllowed, text: "ERR DISCARD without MULTI" });
+    pub(crate) const WATCH_IN_MULTI: Error =
+        Error::fixed(&Fixed { kind: ErrorKind::NotAllowed, text: "ERR WATCH inside MULTI is not allowed" });
+    pub(crate) const NOT_IN_MULTI: Error =
+        Error::fixed(&Fixed { kind: ErrorKind::NotAllowed, text: "ERR Command not allowed inside a transaction" });
+    pub(crate) const EXEC_ABORTED: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::NotAllowed,
+        text: "EXECABORT Transaction discarded because of previous errors.",
+    });
     pub(crate) const SESSION_NEEDED: Error = Error::fixed(&Fixed {
         kind: ErrorKind::NotAllowed,
         text: "ERR this command belongs to a conversation; run it in a session",
@@ -469,6 +512,10 @@ impl Error {
         kind: ErrorKind::NotAllowed,
         text: "ERR this command is not allowed in a transaction on declared keys",
     });
+    pub(crate) const TRANSACTION_OVER: Error =
+        Error::fixed(&Fixed { kind: ErrorKind::NotAllowed, text: "ERR this transaction is over" });
+    pub(crate) const NESTED_TRANSACTION: Error =
+        Error::fixed(&Fixed { kind: ErrorKind::NotAllowed, text: "ERR transactions can not be nested" });
     pub(crate) const VM_MEMORY: Error =
         Error::fixed(&Fixed { kind: ErrorKind::ScriptLimit, text: "ERR not enough memory for a Lua state" });
     pub(crate) const INTERNAL: Error = Error::fixed(&Fixed {
@@ -502,6 +549,23 @@ impl Error {
         line.extend_from_slice(b"', with args beginning with: ");
         line.extend_from_slice(&rest);
         Error::owned(ErrorKind::UnknownCommand, one_line(line))
+    }
+
+    /// A command of a session that is subscribed, in RESP2.
+    pub(crate) fn subscribed_only(command: &str) -> Error {
+        let line = format!(
+            "ERR Can't execute '{command}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in \
+             this context"
+        );
+        Error::owned(ErrorKind::NotAllowed, line)
+    }
+
+    /// A subcommand with an argument too many, where the server does not tell the two mistakes apart.
+    pub(crate) fn subcommand_or_arity(word: &[u8], container: &str) -> Error {
+        let word = word.escape_ascii();
+        let line =
+            format!("ERR unknown subcommand or wrong number of arguments for '{word}'. Try {container} HELP.");
+        Error::owned(ErrorKind::WrongArity, line)
     }
 
     pub(crate) fn unknown_subcommand(subcommand: &[u8], container: &str) -> Error {
@@ -632,6 +696,26 @@ impl Error {
             ErrorKind::ScriptRuntime,
             format!("ERR Error running script {sha}, error in error handling"),
         )
+    }
+
+    /// What is told a peer that breaks the serialization protocol.
+    #[cfg(feature = "resp")]
+    pub(crate) fn protocol(what: &str) -> Error {
+        Error::owned(ErrorKind::InvalidArgument, format!("ERR Protocol error: {what}"))
+    }
+
+    #[cfg(feature = "resp")]
+    pub(crate) fn protocol_byte(what: &str, byte: u8) -> Error {
+        let line = [b"ERR Protocol error: ", what.as_bytes(), b" '", &[byte], b"'"].concat();
+        Error::owned(ErrorKind::InvalidArgument, one_line(line))
+    }
+
+    /// An EXEC that could not be tried.
+    pub(crate) fn exec_refused(error: &Error) -> Error {
+        let line = error.as_bytes();
+        let why = line.strip_prefix(error.code().as_bytes()).unwrap_or(line).trim_ascii_start();
+        let text = [b"EXECABORT Transaction discarded because of: ", why].concat();
+        Error::owned(ErrorKind::NotAllowed, text)
     }
 
     pub(crate) fn conversion(found: &str, wanted: &str) -> Error {

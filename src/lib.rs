@@ -43,14 +43,15 @@
 //! | 5 | `commands` | one file a family: table row, parser, operation, typed method |
 //! | 6 | `dispatch` | a command by its name: look it up, check it, run it |
 //! | 7 | `engine` `session` | scripting on top of `vm`; one caller's conversation |
-//! | 8 | `resp` | bytes for other programs; public interface only |
+//! | 8 | `resp` | the serialization protocol, and conversations over streams of other programs |
 //!
 //! # Features
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `lua51` | yes | scripts on a vendored, stock Lua 5.1, the language of Redis's scripts |
-//! | `resp` | no | [`resp`]: replies and requests as RESP2 and RESP3 bytes |
+//! | `resp` | no | [`resp`]: RESP2 and RESP3 over any stream, [`resp::serve`], and a pipe in memory |
+//! | `tokio` | no | [`resp::serve_async`]: the same over tokio's `AsyncRead` and `AsyncWrite` |
 //! | `bytes` | no | conversions between [`Blob`] and `bytes::Bytes` |
 
 mod blob;
@@ -81,8 +82,10 @@ pub use ds::list::ListSide;
 pub use engine::*;
 pub use error::{Error, ErrorKind, Result};
 pub use protocol::Protocol;
-pub use session::Session;
-pub use store::{Store, StoreBuilder, Transaction};
+pub use session::{Begun, Session, WaitingCommand};
+pub use store::{
+    Cause, KeyEvent, Listener, Message, Messages, Monitor, Observed, Store, StoreBuilder, Subscription, Transaction,
+};
 pub use value::{FromValue, Value};
 
 /// The README's code runs with the examples of the documentation.

@@ -8,7 +8,7 @@
 use std::io::Write;
 
 use rustc_apfloat::ieee::X87DoubleExtended;
-use rustc_apfloat::{Float, Round};
+use rustc_apfloat::{Float, Round, Status};
 
 /// The largest magnitude that is laid out as a plain integer.
 const PLAIN_LIMIT: f64 = (1u64 << 62) as f64;
@@ -109,6 +109,9 @@ fn without_blanks(text: &[u8]) -> &[u8] {
 /// A whole text as the nearest double, and whether it is in the range of doubles.
 fn scan_f64(text: &[u8]) -> Option<(f64, bool)> {
     let (negative, body) = split_sign(text);
+    if let Some(number) = few_digits(body) {
+        return Some((if negative { -number } else { number }, true));
+    }
     match body {
         [b'0', b'x' | b'X', hex @ ..] => {
             let exact = Binary::from_hex(hex)?;
@@ -126,6 +129,18 @@ fn scan_f64(text: &[u8]) -> Option<(f64, bool)> {
         }
         _ => None,
     }
+}
+
+/// Up to 15 digits and nothing else: any such number is a double. Most scores are spelled so.
+fn few_digits(text: &[u8]) -> Option<f64> {
+    if text.is_empty() || text.len() > 15 {
+        return None;
+    }
+    let mut number = 0_u64;
+    for byte in text {
+        number = number * 10 + u64::from(byte.checked_sub(b'0').filter(|digit| *digit < 10)?);
+    }
+    Some(number as f64)
 }
 
 fn until_nul(text: &[u8]) -> &[u8] {
@@ -323,6 +338,15 @@ impl LongDouble {
     #[allow(dead_code, reason = "hashes refuse an infinite increment with it")]
     pub(crate) fn is_finite(self) -> bool {
         self.0.is_finite()
+    }
+
+    /// A number of seconds in milliseconds, the next larger whole number of them; `None` when that is out of range.
+    pub(crate) fn millis_rounded_up(self) -> Option<i64> {
+        let thousand = X87DoubleExtended::from_u128(1000).value;
+        let mut is_exact = true;
+        let millis = (self.0 * thousand).value.to_i128_r(64, Round::TowardPositive, &mut is_exact);
+        let is_valid = !millis.status.contains(Status::INVALID_OP);
+        is_valid.then(|| i64::try_from(millis.value).ok()).flatten()
     }
 
     /// The sum; `None` when it is not a finite number.

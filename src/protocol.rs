@@ -16,3 +16,15 @@ pub enum Protocol {
 
 /// The server version that scripts, HELLO and INFO are told: the one whose behaviour this crate was compared with.
 pub(crate) const REDIS_VERSION: &str = "7.0.15";
+
+/// What scripts are told by an engine that looks like Valkey: its version, and the one of Redis that it stands for.
+pub(crate) const VALKEY_VERSION: &str = "8.0.1";
+pub(crate) const REDIS_VERSION_OF_VALKEY: &str = "7.2.4";
+
+/// A version as a number, a byte a part.
+pub(crate) fn version_number(version: &str) -> u32 {
+    version
+        .split('.')
+        .filter_map(|part| part.parse::<u32>().ok())
+        .fold(0, |number, part| number << 8 | part & 255)
+}

@@ -32,6 +32,39 @@ pub(crate) trait Reply {
     fn map(&mut self, len: usize);
     fn set(&mut self, len: usize);
 
+    /// A reply that was made before. It is not nested deeply, or the sink has a way of its own.
+    fn value(&mut self, value: Value) {
+        match value {
+            Value::Nil => self.null(),
+            Value::NilArray => self.null_array(),
+            Value::Integer(number) => self.integer(number),
+            Value::Double(number) => self.double(number),
+            Value::Boolean(is) => self.integer(is.into()),
+            Value::Bulk(bytes) | Value::BigNumber(bytes) => self.blob(&bytes),
+            Value::Status(line) => self.status(&String::from_utf8_lossy(&line)),
+            Value::Error(error) => self.error(error),
+            Value::Verbatim { format, text } => self.verbatim(format, &text),
+            Value::Array(items) | Value::Push(items) => {
+                self.array(items.len());
+                items.into_iter().for_each(|item| self.value(item));
+            }
+            Value::Set(items) => {
+                self.set(items.len());
+                items.into_iter().for_each(|item| self.value(item));
+            }
+            Value::Map(pairs) => {
+                self.map(pairs.len());
+                for (key, value) in pairs {
+                    self.value(key);
+                    self.value(value);
+                }
+            }
+        }
+    }
+
+    /// The caller has chosen another protocol, which holds from this reply on (HELLO).
+    fn speak(&mut self, _: Protocol) {}
+
     fn ok(&mut self) {
         self.status("OK");
     }
@@ -91,7 +124,15 @@ impl ValueReply {
             }
             value = open.close();
         }
-        self.done = Some(value);
+        self.done = Some(match (self.done.take(), value) {
+            // SUBSCRIBE with several channels sends as many messages.
+            (Some(first @ Value::Push(_)), next @ Value::Push(_)) => Value::Array(vec![first, next]),
+            (Some(Value::Array(mut messages)), next @ Value::Push(_)) => {
+                messages.push(next);
+                Value::Array(messages)
+            }
+            (_, value) => value,
+        });
     }
 
     fn open(&mut self, shape: Shape, len: usize) {
@@ -124,6 +165,12 @@ impl Open {
 impl Reply for ValueReply {
     fn protocol(&self) -> Protocol {
         self.protocol
+    }
+    fn value(&mut self, value: Value) {
+        self.put(value);
+    }
+    fn speak(&mut self, protocol: Protocol) {
+        self.protocol = protocol;
     }
     fn null(&mut self) {
         self.put(Value::Nil);

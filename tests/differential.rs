@@ -9,11 +9,13 @@
 
 mod command_info;
 mod compare;
-mod families;
+mod events;
+pub(crate) mod families;
 mod generator;
 mod scripts;
 mod step;
 mod texts;
+mod transactions;
 mod values;
 
 use std::collections::BTreeSet;
@@ -29,7 +31,7 @@ use scripts::Scripts;
 use step::{Check, Step};
 use values::KEYS;
 
-const SEED: u64 = 20_240_611;
+pub(crate) const SEED: u64 = 20_240_611;
 const COMMANDS: u64 = 30_000;
 /// How many earlier commands a failure shows.
 const SHOWN: usize = 20;

@@ -2,11 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on must fail")]
 
+mod blocking;
 mod commands;
 mod differential;
+mod fuzz;
 mod recorded;
+mod resp;
 mod scan;
 mod scripting;
+mod soak;
 mod store;
 mod support;
 mod table;

@@ -1,4 +1,4 @@
-//! The connection and the clock: PING, ECHO, SELECT, HELLO, TIME.
+//! The connection and the clock: PING, ECHO, SELECT, HELLO, AUTH, RESET, QUIT, TIME.
 
 use super::spec::{Group, flag::*};
 use super::{Args, CommandSpec};
@@ -9,6 +9,13 @@ use crate::reply::Reply;
 use crate::store::Store;
 
 pub(super) const COMMANDS: &[CommandSpec] = &[
+    CommandSpec::session("AUTH")
+        .summary("Gives the password, where one is asked for.")
+        .since("1.0.0")
+        .complexity("O(N), N being the number of passwords of the user.")
+        .syntax("[username] password")
+        .arity(-2)
+        .flags(NOSCRIPT | LOADING | STALE | FAST | NO_AUTH | ALLOW_BUSY),
     CommandSpec::new("ECHO", echo_cmd)
         .summary("Gives its argument back.")
         .since("1.0.0")
@@ -30,6 +37,15 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
         .arity(-1)
         .flags(FAST)
         .tips(&["request_policy:all_shards", "response_policy:all_succeeded"]),
+    CommandSpec::session("QUIT")
+        .summary("Ends the conversation.")
+        .since("1.0.0")
+        .arity(-1)
+        .flags(NOSCRIPT | LOADING | STALE | FAST | NO_AUTH | ALLOW_BUSY),
+    CommandSpec::session("RESET")
+        .summary("Makes the conversation begin anew.")
+        .since("6.2.0")
+        .flags(NOSCRIPT | LOADING | STALE | FAST | NO_AUTH | ALLOW_BUSY),
     CommandSpec::new("SELECT", select_cmd)
         .summary("Chooses the database of the commands that follow.")
         .since("1.0.0")

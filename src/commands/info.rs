@@ -4,9 +4,11 @@ use std::fmt::Write as _;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::spec::{Group, category, flag::*};
+use super::memory::{Totals, totals};
 use super::{Args, CommandSpec, table};
 use crate::error::Result;
-use crate::keyspace::{Ctx, Db, Entry, Shard};
+use crate::clock::processor_nanos;
+use crate::keyspace::{Ctx, Shard};
 use crate::protocol::REDIS_VERSION;
 use crate::reply::Reply;
 use crate::store::{LockMode, Store};
@@ -35,9 +37,14 @@ const SECTIONS: &[Section] = &[
     Section { title: "Server", is_default: true, write: server },
     Section { title: "Clients", is_default: true, write: clients },
     Section { title: "Memory", is_default: true, write: memory },
+    Section { title: "Persistence", is_default: true, write: persistence },
     Section { title: "Stats", is_default: true, write: stats },
+    Section { title: "Replication", is_default: true, write: replication },
+    Section { title: "CPU", is_default: true, write: cpu },
+    Section { title: "Modules", is_default: true, write: |_, _| {} },
     Section { title: "Commandstats", is_default: false, write: commandstats },
     Section { title: "Errorstats", is_default: true, write: errorstats },
+    Section { title: "Cluster", is_default: true, write: cluster },
     Section { title: "Keyspace", is_default: true, write: keyspace },
 ];
 
@@ -82,21 +89,27 @@ fn server(cx: &mut Ctx<'_>, text: &mut String) {
     line(text, "os", format_args!("{} {}", std::env::consts::OS, std::env::consts::ARCH));
     line(text, "arch_bits", usize::BITS);
     line(text, "process_id", std::process::id());
+    line(text, "tcp_port", 0);
     line(text, "run_id", &cx.space.stats.run_id);
     line(text, "server_time_usec", now);
     line(text, "uptime_in_seconds", uptime);
     line(text, "uptime_in_days", uptime.div_euclid(DAY));
+    line(text, "hz", cx.space.tunables.hz.get());
+    line(text, "configured_hz", cx.space.tunables.hz.get());
+    line(text, "config_file", "");
 }
 
 fn clients(cx: &mut Ctx<'_>, text: &mut String) {
-    line(text, "connected_clients", cx.space.stats.sessions.load(Relaxed));
+    let stats = &cx.space.stats;
+    line(text, "connected_clients", stats.sessions.load(Relaxed));
+    line(text, "cluster_connections", 0);
+    line(text, "maxclients", cx.space.tunables.max_clients.get());
+    line(text, "blocked_clients", stats.blocked.get());
+    line(text, "tracking_clients", 0);
 }
 
-/// Walks all keys: nobody pays for a running count of bytes with every write.
 fn memory(cx: &mut Ctx<'_>, text: &mut String) {
-    let dbs = || shards(cx).flat_map(|shard| &shard.dbs);
-    let tables: usize = dbs().map(Db::memory).sum();
-    let entries: usize = dbs().flat_map(Db::iter).map(Entry::memory).sum();
+    let Totals { tables, entries, .. } = totals(cx);
     let scripts = &cx.space.stats.scripts;
     let (cached, script_bytes) = (scripts.cached.load(Relaxed), scripts.memory.load(Relaxed));
     let library_bytes = scripts.library_memory.load(Relaxed);
@@ -111,6 +124,11 @@ fn memory(cx: &mut Ctx<'_>, text: &mut String) {
     line(text, "number_of_libraries", scripts.libraries.load(Relaxed));
     line(text, "used_memory_functions", library_bytes);
     line(text, "used_memory_scripts", script_bytes + library_bytes);
+    let tunables = &cx.space.tunables;
+    line(text, "maxmemory", tunables.max_memory.get());
+    line(text, "maxmemory_human", human(tunables.max_memory.get()));
+    line(text, "maxmemory_policy", tunables.policy());
+    line(text, "mem_allocator", "libc");
 }
 
 /// Bytes with a unit, as Redis rounds them.
@@ -130,14 +148,50 @@ fn human(bytes: usize) -> String {
     format!("{amount:.2}{}", unit.unwrap_or(&""))
 }
 
+/// There is none; these are the figures by which clients see that nothing is being loaded.
+fn persistence(cx: &mut Ctx<'_>, text: &mut String) {
+    line(text, "loading", 0);
+    line(text, "async_loading", 0);
+    line(text, "rdb_bgsave_in_progress", 0);
+    line(text, "rdb_last_save_time", cx.space.stats.born.div_euclid(1_000_000));
+    line(text, "rdb_last_bgsave_status", "ok");
+    line(text, "aof_enabled", 0);
+    line(text, "aof_rewrite_in_progress", 0);
+}
+
+fn replication(cx: &mut Ctx<'_>, text: &mut String) {
+    line(text, "role", "master");
+    line(text, "connected_slaves", 0);
+    line(text, "master_failover_state", "no-failover");
+    line(text, "master_replid", cx.space.stats.replication_id());
+    line(text, "master_replid2", "0".repeat(40));
+    line(text, "master_repl_offset", 0);
+    line(text, "second_repl_offset", -1);
+}
+
+/// Of the whole program: the store has no threads of its own.
+fn cpu(_: &mut Ctx<'_>, text: &mut String) {
+    line(text, "used_cpu_user", format_args!("{:.6}", processor_nanos() as f64 / 1e9));
+}
+
+fn cluster(_: &mut Ctx<'_>, text: &mut String) {
+    line(text, "cluster_enabled", 0);
+}
+
 fn stats(cx: &mut Ctx<'_>, text: &mut String) {
     let sum = |counter: fn(&Shard) -> u64| shards(cx).map(counter).sum::<u64>();
     let figures = &cx.space.stats;
+    line(text, "total_connections_received", figures.connections.get());
     line(text, "total_commands_processed", figures.total_calls());
     line(text, "expired_keys", sum(|shard| shard.expired.get()));
+    line(text, "evicted_keys", 0);
     line(text, "evicted_scripts", figures.evicted_scripts.get());
     line(text, "keyspace_hits", sum(|shard| shard.hits.get()) + cx.space.hits.get());
     line(text, "keyspace_misses", sum(|shard| shard.misses.get()) + cx.space.misses.get());
+    let [channels, patterns, shard_channels] = cx.space.receivers.as_ref().map_or([0; 3], |all| all.names());
+    line(text, "pubsub_channels", channels);
+    line(text, "pubsub_patterns", patterns);
+    line(text, "pubsubshard_channels", shard_channels);
     line(text, "total_error_replies", figures.errors().values().sum::<u64>());
 }
 
@@ -184,7 +238,7 @@ fn keyspace(cx: &mut Ctx<'_>, text: &mut String) {
 /// # Figures
 impl Store {
     /// Figures about the store as lines of `name:value` (INFO), in the sections named: `server`, `clients`, `memory`,
-    /// `stats`, `commandstats`, `errorstats`, `keyspace`; `default`, which is also what no name means, is all but
+    /// `persistence`, `stats`, `replication`, `cpu`, `modules`, `commandstats`, `errorstats`, `cluster`, `keyspace`; `default`, which is also what no name means, is all but
     /// `commandstats`.
     ///
     /// Figures are counted when they are asked for: `memory` looks at every key.

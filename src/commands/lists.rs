@@ -152,11 +152,11 @@ fn reply_item(item: Item<'_>, out: &mut dyn Reply) {
 }
 
 #[inline]
-fn blob(item: Item<'_>) -> Blob {
+pub(super) fn blob(item: Item<'_>) -> Blob {
     Blob::from(item.bytes(&mut itoa::Buffer::new()))
 }
 
-fn reply_items(items: Walk<'_>, out: &mut dyn Reply) {
+pub(super) fn reply_items(items: Walk<'_>, out: &mut dyn Reply) {
     out.array(items.len());
     for item in items {
         reply_item(item, out);
@@ -192,7 +192,7 @@ fn rpush_cmd(cx: &mut Ctx<'_>, args: Args<'_>, out: &mut dyn Reply) -> Result<()
     Ok(())
 }
 
-fn push<T: AsRef<[u8]>>(cx: &mut Ctx<'_>, key: Key<'_>, side: ListSide, elements: &[T]) -> Result<usize> {
+pub(super) fn push<T: AsRef<[u8]>>(cx: &mut Ctx<'_>, key: Key<'_>, side: ListSide, elements: &[T]) -> Result<usize> {
     check_elements(cx, elements)?;
     let limits = &cx.space.limits;
     cx.edit_or_new(key, push_event(side), |list: &mut List| {
@@ -276,7 +276,7 @@ fn pop_cmd(
 
 /// Takes the element at one end and shows it to `take` before it goes; `None` if the list does not exist.
 #[inline]
-fn pop<R>(
+pub(super) fn pop<R>(
     cx: &mut Ctx<'_>,
     key: Key<'_>,
     side: ListSide,
@@ -292,7 +292,7 @@ fn pop<R>(
 }
 
 /// Takes up to `count` elements from one end, as [`pop`] does.
-fn pop_many<R>(
+pub(super) fn pop_many<R>(
     cx: &mut Ctx<'_>,
     key: Key<'_>,
     side: ListSide,

@@ -3,8 +3,14 @@
 
 use std::sync::OnceLock;
 
+mod acl;
 mod args;
+mod blocking;
+pub(crate) mod client;
+mod cluster;
+mod config;
 mod connection;
+mod debug;
 mod expiry;
 mod functions;
 mod hashes;
@@ -12,14 +18,18 @@ mod info;
 mod items;
 mod keys;
 mod lists;
+mod memory;
 mod meta;
 mod multi_pop;
 mod picks;
+mod pubsub;
 mod scripting;
+mod server;
 mod sets;
 mod sort;
 pub(crate) mod spec;
 mod strings;
+mod transactions;
 mod walk;
 mod zsets;
 
@@ -28,6 +38,7 @@ pub(crate) use args::Args;
 pub(crate) use spec::{CommandSpec, Handler, StoreFn, flag};
 use spec::{FindKeys, KeySpec};
 
+pub use blocking::Pending;
 pub use expiry::{ExpireCondition, ExpireTime, Ttl};
 pub use hashes::expiry::{FieldExpiry, FieldPersistence, HsetexOptions};
 pub use keys::CopyOptions;
@@ -74,13 +85,21 @@ pub(crate) struct Quick {
     more: usize,
 }
 
+impl Quick {
+    /// Whether it takes no longer on large data than on small. With many arguments no command is fast.
+    #[inline(always)]
+    pub(crate) fn is_fast(&self, arguments: usize) -> bool {
+        self.flags & flag::FAST != 0 && arguments <= 16
+    }
+}
+
 impl Command {
     fn new(id: usize, spec: &'static CommandSpec, parent: Option<&'static str>) -> Command {
         let arity = usize::from(spec.arity.unsigned_abs());
         let more = if spec.arity < 0 { usize::MAX - arity } else { 0 };
         let quick = match (spec.handler, spec.keys) {
-            (Handler::Store(run), [KeySpec { first, find: FindKeys::Range { last: 0, .. }, .. }])
-                if !spec.is(flag::ALL_KEYS) =>
+            (Handler::Store(run), [KeySpec { first, find: FindKeys::Range { last: 0, .. }, access }])
+                if !spec.is(flag::ALL_KEYS) && access & spec::access::NOT_KEY == 0 =>
             {
                 Some(Quick { run, key: *first, flags: spec.flags, least: arity, more })
             }
@@ -135,6 +154,7 @@ pub(crate) fn table() -> &'static Table {
             lists::COMMANDS,
             lists::moves::COMMANDS,
             lists::positions::COMMANDS,
+            blocking::COMMANDS,
             sets::COMMANDS,
             sets::combine::COMMANDS,
             sets::draw::COMMANDS,
@@ -149,10 +169,19 @@ pub(crate) fn table() -> &'static Table {
             keys::object::COMMANDS,
             expiry::COMMANDS,
             connection::COMMANDS,
+            client::COMMANDS,
+            config::COMMANDS,
+            server::COMMANDS,
+            memory::COMMANDS,
+            acl::COMMANDS,
+            cluster::COMMANDS,
+            debug::COMMANDS,
             meta::COMMANDS,
+            pubsub::COMMANDS,
             info::COMMANDS,
             scripting::COMMANDS,
             functions::COMMANDS,
+            transactions::COMMANDS,
         ])
     })
 }

@@ -3,7 +3,8 @@
 
 use super::Args;
 use crate::error::Result;
-use crate::keyspace::Ctx;
+use crate::keyspace::{Ctx, Wait};
+use crate::protocol::Protocol;
 use crate::reply::Reply;
 
 /// Flags of a command, as `COMMAND INFO` names them in lower case.
@@ -30,6 +31,10 @@ pub(crate) mod flag {
 
     /// Not one of Redis's: the command looks at or changes the key space as a whole, so it needs every shard.
     pub(crate) const ALL_KEYS: u32 = 1 << 31;
+    /// Not one of Redis's: with `ALL_KEYS`, every shard alone, though the command is no writer by its other flags.
+    pub(crate) const EXCLUSIVE: u32 = 1 << 30;
+    /// Not one of Redis's: the command runs only where the store's builder allowed it.
+    pub(crate) const PROTECTED: u32 = 1 << 29;
 
     /// In the order in which `COMMAND INFO` gives them.
     pub(crate) const NAMES: &[(u32, &str)] = &[
@@ -46,7 +51,6 @@ pub(crate) mod flag {
         (SKIP_SLOWLOG, "skip_slowlog"),
         (FAST, "fast"),
         (NO_AUTH, "no_auth"),
-        (MAY_REPLICATE, "may_replicate"),
         (NO_MANDATORY_KEYS, "no_mandatory_keys"),
         (NO_ASYNC_LOADING, "no_async_loading"),
         (NO_MULTI, "no_multi"),
@@ -67,6 +71,8 @@ pub(crate) mod access {
     pub(crate) const DELETE: u32 = 1 << 7;
     /// What happens to the key depends on the other arguments; the other bits are the most that it can be.
     pub(crate) const VARIABLE_FLAGS: u32 = 1 << 8;
+    /// It is no key, but a cluster would send it where a key of this name is (a channel of SPUBLISH).
+    pub(crate) const NOT_KEY: u32 = 1 << 9;
 
     pub(crate) const NAMES: &[(u32, &str)] = &[
         (RO, "RO"),
@@ -78,6 +84,7 @@ pub(crate) mod access {
         (INSERT, "insert"),
         (DELETE, "delete"),
         (VARIABLE_FLAGS, "variable_flags"),
+        (NOT_KEY, "not_key"),
     ];
 }
 
@@ -100,6 +107,7 @@ pub(crate) mod category {
     pub(crate) const SORTED_SET: u32 = 1 << 13;
     pub(crate) const HASH: u32 = 1 << 14;
     pub(crate) const SET: u32 = 1 << 15;
+    pub(crate) const TRANSACTION: u32 = 1 << 16;
 
     /// With the sign that `COMMAND INFO` puts before them, and in its order.
     pub(crate) const NAMES: &[(u32, &str)] = &[
@@ -118,6 +126,7 @@ pub(crate) mod category {
         (BLOCKING, "@blocking"),
         (DANGEROUS, "@dangerous"),
         (CONNECTION, "@connection"),
+        (TRANSACTION, "@transaction"),
         (SCRIPTING, "@scripting"),
     ];
 }
@@ -151,35 +160,44 @@ pub(crate) enum FindKeys {
 /// The sort of a command, as `COMMAND DOCS` names it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Group {
+    Cluster,
     Connection,
     Generic,
     Hash,
     List,
+    Pubsub,
     Scripting,
     Server,
     Set,
     SortedSet,
     String,
+    Transactions,
 }
 
 impl Group {
     pub(crate) const fn name(self) -> &'static str {
         match self {
+            Group::Cluster => "cluster",
             Group::Connection => "connection",
             Group::Generic => "generic",
             Group::Hash => "hash",
             Group::List => "list",
+            Group::Pubsub => "pubsub",
             Group::Scripting => "scripting",
             Group::Server => "server",
             Group::Set => "set",
             Group::SortedSet => "sorted-set",
             Group::String => "string",
+            Group::Transactions => "transactions",
         }
     }
 }
 
 /// Parses a command's arguments, runs its operation and writes its reply.
 pub(crate) type StoreFn = fn(&mut Ctx<'_>, Args<'_>, &mut dyn Reply) -> Result<()>;
+
+/// Reads the arguments of a command that may wait, for a caller of this protocol.
+pub(crate) type WaitFn = fn(Args<'_>, Protocol) -> Result<Wait>;
 
 /// Who runs a command.
 #[derive(Clone, Copy)]
@@ -189,9 +207,11 @@ pub(crate) enum Handler {
     /// The store, for what needs neither keys nor the time (COMMAND, HELP). It takes no shard's lock, so it may run
     /// while its caller holds some.
     Server(fn(&crate::store::Store, Args<'_>, &mut dyn Reply) -> Result<()>),
+    /// The store; the command may wait for its keys where its caller can wait.
+    Waiting(WaitFn),
     /// The script engine; its operation is in `engine/commands.rs`.
     Engine,
-    /// The session; its operation is in `session.rs`.
+    /// The session; its operation is in `session/`.
     Session,
     /// Only a name for its subcommands.
     Container,
@@ -261,6 +281,10 @@ impl CommandSpec {
         run: fn(&crate::store::Store, Args<'_>, &mut dyn Reply) -> Result<()>,
     ) -> CommandSpec {
         CommandSpec::with(name, Handler::Server(run))
+    }
+
+    pub(crate) const fn waiting(name: &'static str, read: WaitFn) -> CommandSpec {
+        CommandSpec::with(name, Handler::Waiting(read))
     }
 
     pub(crate) const fn engine(name: &'static str) -> CommandSpec {
@@ -341,7 +365,7 @@ impl CommandSpec {
             _ if matches!(self.handler, Handler::Container) => 0,
             Group::Connection => category::CONNECTION,
             // What works on values of some types is in their categories instead.
-            Group::Generic if self.categories & (category::LIST | category::SET) != 0 => 0,
+            Group::Generic if self.categories & (category::LIST | category::SET | category::CONNECTION) != 0 => 0,
             Group::Generic => category::KEYSPACE,
             Group::Hash => category::HASH,
             Group::List => category::LIST,
@@ -349,7 +373,8 @@ impl CommandSpec {
             Group::Set => category::SET,
             Group::SortedSet => category::SORTED_SET,
             Group::String => category::STRING,
-            Group::Server => 0,
+            Group::Transactions => category::TRANSACTION,
+            Group::Cluster | Group::Pubsub | Group::Server => 0,
         };
         let implied = [
             (flag::WRITE, category::WRITE),
@@ -436,6 +461,9 @@ pub(crate) const fn derived_keys(any: fn(Args<'_>) -> bool, argument: &'static s
 impl KeySpec {
     /// The positions of the keys among `args`; `None` where a count is not a number or is past the end.
     pub(crate) fn positions(&self, args: Args<'_>) -> Option<impl Iterator<Item = usize> + use<>> {
+        if self.access & access::NOT_KEY != 0 {
+            return None;
+        }
         let (first, last, step) = match self.find {
             FindKeys::Range { last, step } => {
                 let last = if last >= 0 {

@@ -317,18 +317,21 @@ fn set(
         }
     }
     check_length(cx, value.len())?;
-    if deadline.is_some_and(|deadline| deadline <= cx.now()) {
+    if deadline.is_some_and(|deadline| deadline <= cx.now()) && !cx.is_heard() {
         // The string would have ended before anybody saw it.
         cx.delete(key, "del");
     } else {
         cx.put(key, Content::of(value), deadline, "set");
+        if matches!(options.expiry, SetExpiry::At(_)) {
+            cx.also(key, "expire");
+        }
     }
     Ok(SetOutcome { applied: true, previous })
 }
 
 /// A string of this many bytes is not too long.
 pub(super) fn check_length(cx: &Ctx<'_>, len: usize) -> Result<()> {
-    if len > cx.space.max_string { Err(Error::STRING_TOO_LARGE) } else { Ok(()) }
+    if len > cx.space.max_string.get() { Err(Error::STRING_TOO_LARGE) } else { Ok(()) }
 }
 
 fn setnx_cmd(cx: &mut Ctx<'_>, args: Args<'_>, out: &mut dyn Reply) -> Result<()> {

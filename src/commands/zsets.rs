@@ -220,7 +220,7 @@ const LAST_PLAIN: f64 = 99_999_999_999_999_984.0;
 
 /// Replies a score: a double in RESP3, its text in RESP2.
 #[inline]
-fn reply_score(score: f64, out: &mut dyn Reply) {
+pub(super) fn reply_score(score: f64, out: &mut dyn Reply) {
     if out.protocol() == Protocol::Resp3 {
         out.double(score);
     } else {
@@ -260,7 +260,7 @@ fn reply_pairs<'m>(pairs: impl ExactSizeIterator<Item = (Item<'m>, f64)>, out: &
 }
 
 /// Members with their scores as pairs.
-fn reply_nested<'m>(pairs: impl ExactSizeIterator<Item = (Item<'m>, f64)>, out: &mut dyn Reply) {
+pub(super) fn reply_nested<'m>(pairs: impl ExactSizeIterator<Item = (Item<'m>, f64)>, out: &mut dyn Reply) {
     out.array(pairs.len());
     for (member, score) in pairs {
         out.array(2);
@@ -332,7 +332,7 @@ fn zadd_cmd(cx: &mut Ctx<'_>, args: Args<'_>, out: &mut dyn Reply) -> Result<()>
     Ok(())
 }
 
-fn zadd<'m>(
+pub(super) fn zadd<'m>(
     cx: &mut Ctx<'_>,
     key: Key<'_>,
     options: ZaddOptions,

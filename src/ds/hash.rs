@@ -92,6 +92,7 @@ fn place(items: &Packed, field: &[u8]) -> Option<usize> {
 
 /// The contract with the key space.
 impl Hash {
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         match &self.0 {
             Form::Packed(items) => items.is_empty(),
@@ -167,7 +168,7 @@ impl Hash {
     pub(crate) fn get(&self, field: &[u8], now: i64) -> Option<Item<'_>> {
         match &self.0 {
             Form::Packed(items) => {
-                let at = items.find(field, items.first(), 2)?;
+                let at = place(items, field)?;
                 Some(items.at(items.next(at)?))
             }
             Form::Timed(timed) => {
@@ -301,7 +302,7 @@ impl Hash {
     /// Makes ready for texts of up to so many bytes.
     #[inline]
     pub(crate) fn make_room(&mut self, longest: usize, limits: &Limits) {
-        if longest > limits.hash_value {
+        if longest > limits.hash_value.get() {
             self.outgrow(limits);
         } else if longest > MOST_BYTES / 4 {
             self.make_table(limits);
@@ -316,6 +317,9 @@ impl Hash {
                 let found = place(items, field);
                 if let Some(at) = found {
                     let value_at = items.next(at).unwrap_or(items.end());
+                    if value_at < items.end() && items.overwrite(value_at, value) {
+                        return false;
+                    }
                     items.replace(value_at, value);
                 } else {
                     items.push_back(field);
@@ -331,11 +335,11 @@ impl Hash {
             Form::Table(table) => {
                 let table = Arc::make_mut(table);
                 let is_new = table.set(field, value, deadline);
-                table.called_small &= table.records.len() <= limits.hash_entries;
+                table.called_small &= table.records.len() <= limits.hash_entries.get();
                 return is_new;
             }
         };
-        if fields > limits.hash_entries {
+        if fields > limits.hash_entries.get() {
             self.outgrow(limits);
         } else if fields > PACKED_FIELDS || bytes > MOST_BYTES / 2 {
             self.make_table(limits);
@@ -357,7 +361,7 @@ impl Hash {
                 let place = place(items, field).and_then(|at| items.next(at));
                 let value = make(place.map(|at| items.at(at)))?;
                 match place {
-                    Some(at) if value.as_ref().len() <= limits.hash_value => {
+                    Some(at) if value.as_ref().len() <= limits.hash_value.get() => {
                         items.replace(at, value.as_ref());
                     }
                     _ => {

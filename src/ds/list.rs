@@ -61,8 +61,8 @@ impl Room {
 
     #[inline]
     fn of(limits: &Limits) -> Room {
-        let bytes = match limits.list_size {
-            0.. => return Room { bytes: Room::SAFE, items: (limits.list_size as usize).min(MOST_ITEMS) },
+        let bytes = match limits.list_size.signed() {
+            0.. => return Room { bytes: Room::SAFE, items: limits.list_size.get().min(MOST_ITEMS) },
             -1 => 4 << 10,
             -2 => 8 << 10,
             -3 => 16 << 10,

@@ -116,6 +116,8 @@ struct Coded<'a> {
 // The first byte of an item tells its kind: the high bits up to the first that is 0, and the value or the length's
 // highest bits below; from 0xf0 on it is a kind alone.
 const STR_6: u8 = 0x80;
+/// A shorter text has one byte of head.
+const SHORT: usize = 1 << 6;
 const INT_13: u8 = 0xc0;
 const STR_12: u8 = 0xe0;
 const STR_32: u8 = 0xf0;
@@ -236,10 +238,10 @@ fn back_size(inner: usize) -> usize {
 #[inline]
 fn size_at(bytes: &[u8], at: usize) -> usize {
     let first = bytes[at];
-    if first < STR_6 {
-        2
-    } else if first < INT_13 {
+    if first.wrapping_sub(STR_6) < INT_13 - STR_6 {
         usize::from(first - STR_6) + 2
+    } else if first < STR_6 {
+        2
     } else {
         let inner = match first {
             INT_13..STR_12 => 2,
@@ -358,6 +360,7 @@ impl Packed {
         self.head().0
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -450,29 +453,27 @@ impl Packed {
 
     /// The first item with this text, of those that stand 0, `step`, `2 * step` … items behind `from`; the step is
     /// not 0.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn find(&self, text: &[u8], from: Option<usize>, step: usize) -> Option<usize> {
-        let mut at = from?;
-        let coded = Coded::of(text);
+        let from = from?;
         let bytes = &*self.0;
-        while at < bytes.len() {
-            // Most strings and the least integers have one byte of head, which tells nearly all others apart.
-            let found = if coded.head_len == 1 {
-                bytes[at] == coded.head[0] && is_text(&bytes[at + 1..], coded.body)
-            } else {
-                coded.is_at(bytes, at)
-            };
-            if found {
-                return Some(at);
-            }
-            for _ in 0..step {
-                if at >= bytes.len() {
-                    return None;
-                }
-                at += size_at(bytes, at);
-            }
+        if let (Some(first), Some(last), 4..SHORT, None) =
+            (text.first_chunk(), text.last_chunk(), text.len(), integer(text))
+        {
+            // The one byte of head tells nearly all others apart, and two overlapping words spare the call of `memcmp`.
+            let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
+            let head = STR_6 | text.len() as u8;
+            return walk(bytes, from, step, |at| {
+                bytes[at] == head
+                    && bytes.get(at + 1..at + 1 + text.len()).is_some_and(|own| {
+                        own.last_chunk().is_some_and(|own| u32::from_le_bytes(*own) == last)
+                            && own.first_chunk().is_some_and(|own| u32::from_le_bytes(*own) == first)
+                            && (own.len() <= 8 || own == text)
+                    })
+            });
         }
-        None
+        let coded = Coded::of(text);
+        walk(bytes, from, step, |at| coded.is_at(bytes, at))
     }
 
     #[inline]
@@ -513,6 +514,17 @@ impl Packed {
         coded.write(&mut self.0.make_mut()[at..at + size]);
         self.set_head(items + 1, start);
         at
+    }
+
+    /// Puts a text in the place of a short text of the same length at `at`, which moves nothing; false if the item is
+    /// another.
+    #[inline]
+    pub(crate) fn overwrite(&mut self, at: usize, text: &[u8]) -> bool {
+        let is_alike = text.len() < SHORT && self.0[at] == STR_6 | text.len() as u8 && integer(text).is_none();
+        if is_alike && let Some(own) = self.0.make_mut().get_mut(at + 1..at + 1 + text.len()) {
+            copy_short(own, text);
+        }
+        is_alike
     }
 
     /// Puts another text in the place of the item at `at`; the answer is where it stands, which is `at`.
@@ -606,16 +618,35 @@ impl Packed {
     }
 }
 
-/// Whether `text` stands at the start of `bytes`. Most texts are short: two overlapping words spare the call of
-/// `memcmp`.
-#[inline]
-fn is_text(bytes: &[u8], text: &[u8]) -> bool {
-    let Some(own) = bytes.get(..text.len()) else { return false };
-    match (own.first_chunk::<4>(), text.first_chunk::<4>(), own.last_chunk::<4>(), text.last_chunk::<4>()) {
-        (Some(first), Some(others_first), Some(last), Some(others_last)) => {
-            first == others_first && last == others_last && (text.len() <= 8 || own == text)
+/// The position of the first item for which `is` holds, of those that stand 0, `step`, `2 * step` … items behind `at`.
+#[inline(always)]
+fn walk(bytes: &[u8], mut at: usize, step: usize, is: impl Fn(usize) -> bool) -> Option<usize> {
+    while at < bytes.len() {
+        if is(at) {
+            return Some(at);
         }
-        _ => own == text,
+        for _ in 0..step {
+            if at >= bytes.len() {
+                return None;
+            }
+            at += size_at(bytes, at);
+        }
+    }
+    None
+}
+
+/// Copies bytes to a place of the same length. Most are few: two overlapping words spare the call of `memcpy`.
+#[inline]
+fn copy_short(own: &mut [u8], text: &[u8]) {
+    if let (8..=16, Some(first), Some(last)) = (own.len(), text.first_chunk::<8>(), text.last_chunk::<8>()) {
+        if let Some(own) = own.first_chunk_mut() {
+            *own = *first;
+        }
+        if let Some(own) = own.last_chunk_mut() {
+            *own = *last;
+        }
+    } else {
+        own.copy_from_slice(text);
     }
 }
 

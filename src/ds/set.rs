@@ -52,9 +52,9 @@ const WORTH_A_MOVE: usize = 5;
 
 /// Whether so many members of up to `longest` bytes are to be packed.
 fn fits_packed(len: usize, longest: usize, limits: &Limits) -> bool {
-    len <= limits.set_entries.min(MOST_ITEMS)
-        && longest <= limits.set_value
-        && len.saturating_mul(limits.set_value) < MOST_BYTES
+    len <= limits.set_entries.get().min(MOST_ITEMS)
+        && longest <= limits.set_value.get()
+        && len.saturating_mul(limits.set_value.get()) < MOST_BYTES
 }
 
 /// Reading.
@@ -217,7 +217,7 @@ impl Set {
         match member {
             Item::Int(number) => {
                 let is_new = ints.insert(number);
-                if ints.len() > limits.intset_entries.min(MOST_INTS) {
+                if ints.len() > limits.intset_entries.get().min(MOST_INTS) {
                     self.leave_integers(member, limits);
                 }
                 is_new
@@ -231,7 +231,7 @@ impl Set {
 
     fn insert_first(&mut self, member: &[u8], limits: &Limits) -> bool {
         match Item::of(member) {
-            Item::Int(number) if limits.intset_entries > 0 => {
+            Item::Int(number) if limits.intset_entries.get() > 0 => {
                 let mut ints = IntSet::new();
                 ints.insert(number);
                 *self = Set::Ints(ints);
@@ -364,7 +364,7 @@ impl Set {
         let might_be_smaller = match self {
             Set::Empty | Set::Ints(_) => false,
             Set::Packed(packed) => packed.iter().all(|member| matches!(member, Item::Int(_))),
-            Set::Table(table) => table.len() <= limits.intset_entries.max(limits.set_entries),
+            Set::Table(table) => table.len() <= limits.intset_entries.get().max(limits.set_entries.get()),
         };
         if !might_be_smaller {
             return self.clone();

@@ -282,7 +282,7 @@ impl Zset {
                 None => {
                     let Some(score) = decide(None)? else { return Ok(false) };
                     if packed.len() / 2 < most_packed(limits)
-                        && member.len() <= limits.zset_value
+                        && member.len() <= limits.zset_value.get()
                         && packed.bytes_len() + member.len() < MOST_BYTES
                     {
                         insert_packed(packed, member, score);
@@ -512,7 +512,7 @@ const MOST_BYTES: usize = 1 << 30;
 
 /// The most members that a packed set may have.
 fn most_packed(limits: &Limits) -> usize {
-    limits.zset_entries.min(MOST_ITEMS / 2)
+    limits.zset_entries.get().min(MOST_ITEMS / 2)
 }
 
 /// The packed form of members in order, if they fit.
@@ -520,7 +520,7 @@ fn pack(pairs: Pairs<'_>, limits: &Limits) -> Option<Packed> {
     let mut bytes = 0;
     let mut fits = |(member, _): (Item<'_>, f64)| {
         bytes += member.len();
-        member.len() <= limits.zset_value && bytes < MOST_BYTES
+        member.len() <= limits.zset_value.get() && bytes < MOST_BYTES
     };
     if pairs.len() > most_packed(limits) || !pairs.clone().all(&mut fits) {
         return None;
@@ -579,7 +579,9 @@ impl Ranked {
     fn rescore(&mut self, at: At, member: &[u8], old: f64, new: f64) {
         self.records.value_mut(at).copy_from_slice(&new.to_le_bytes());
         let records = &self.records;
-        self.tree.rescore(old, new, at, |other| records.key(other).cmp(member));
+        self.tree.rescore(old, new, at, |other| {
+            if other == at { Ordering::Equal } else { records.key(other).cmp(member) }
+        });
     }
 }
 

@@ -61,6 +61,7 @@ pub struct EngineBuilder {
     store: Store,
     limits: EngineLimits,
     undeclared_keys: bool,
+    rollback: bool,
     default_flags: Flags,
     dialect: Dialect,
     numbers: NumberFormat,
@@ -91,6 +92,7 @@ impl EngineBuilder {
                 memory: 256 * 1024 * 1024,
             },
             undeclared_keys: true,
+            rollback: false,
             default_flags: Flags::default(),
             dialect: Dialect::default(),
             numbers: NumberFormat::default(),
@@ -129,6 +131,27 @@ impl EngineBuilder {
     /// (`#!lua flags=allow-undeclared-keys` or `deny-undeclared-keys`) goes first.
     pub fn allow_undeclared_keys(mut self, allow: bool) -> EngineBuilder {
         self.undeclared_keys = allow;
+        self
+    }
+
+    /// Whether a script that fails, that runs into a limit or that is killed leaves every key as it was: no by default, as
+    /// in Redis. An error that the script returns is a failure too. Nothing is published then, and who watches a key
+    /// saw nothing. A script can be stopped then although it has written. A script's own flag (`#!lua flags=rollback`) says
+    /// the same for one. Scripts with `disable-atomicity` cannot be taken back.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use redmoon::{Engine, NONE, Store};
+    ///
+    /// let engine = Engine::builder(Store::new()).rollback(true).build();
+    /// let failed = engine.eval("redis.call('SET', KEYS[1], 'new') error('no')", &["key"], NONE);
+    /// assert!(failed.is_err());
+    /// assert_eq!(engine.store().get("key")?, None);
+    /// # Ok::<(), redmoon::Error>(())
+    /// ```
+    pub fn rollback(mut self, rollback: bool) -> EngineBuilder {
+        self.rollback = rollback;
         self
     }
 
@@ -197,6 +220,7 @@ impl EngineBuilder {
                 random: Mutex::new(random),
                 limits: self.limits,
                 undeclared_keys: self.undeclared_keys,
+                rollback: self.rollback,
                 default_flags: self.default_flags,
                 dialect: self.dialect,
                 numbers: self.numbers,

@@ -30,6 +30,16 @@ impl Sha {
         Some(Sha(hex))
     }
 
+    /// Whether this is its name, in small letters.
+    #[inline]
+    pub(crate) fn is(&self, name: &[u8]) -> bool {
+        self.0 == name
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     pub(crate) fn as_str(&self) -> &str {
         // A name that a caller gave may be anything; one that is found in the cache is hexadecimal.
         std::str::from_utf8(&self.0).unwrap_or("")

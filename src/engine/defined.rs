@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use parking_lot::RwLock;
 
 use super::Engine;
-use super::cache::Sha;
-use super::eval::{Call, Failed, Mode};
+use super::cache::{Sha, Source};
+use super::eval::{Call, Caller, Failed, Mode, Reach};
 use crate::commands::{Args, table};
 use crate::error::{Error, Result};
-use crate::keyspace::Turn;
+use crate::store::ShardSet;
 use crate::value::Value;
 
 /// The commands that were defined, by their names in small letters.
@@ -87,15 +87,36 @@ impl Engine {
         self.session().execute(args)
     }
 
+    /// Whether the arguments call a command that was defined.
+    pub(crate) fn defines(&self, args: Args<'_>) -> bool {
+        self.inner.definitions.0.read().contains_key(&args.at(0).to_ascii_lowercase())
+    }
+
+    /// What a command that was defined may touch.
+    pub(super) fn reach_of_defined(&self, args: Args<'_>) -> Reach {
+        let definition = self.inner.definitions.0.read().get(&args.at(0).to_ascii_lowercase()).cloned();
+        let Some(definition) = definition else { return Reach::Any };
+        let nothing = Reach::Shards(ShardSet::default());
+        let Ok((keys, _)) = split(&definition, args) else { return nothing };
+        match Source::new(definition.sha, &definition.source, self.inner.dialect) {
+            Ok(script) => self.inner.reach(script.flags(self.inner.default_flags), keys),
+            Err(_) => nothing,
+        }
+    }
+
     /// Runs a command that was defined; `None` if there is none of this name.
-    pub(crate) fn execute_defined(&self, args: Args<'_>, turn: &mut Turn) -> Option<Result<Value>> {
+    pub(crate) fn execute_defined<'e>(
+        &'e self,
+        args: Args<'_>,
+        caller: &mut Caller<'_, 'e>,
+    ) -> Option<Result<Value>> {
         let name = args.at(0).to_ascii_lowercase();
         let definition = self.inner.definitions.0.read().get(&name).cloned()?;
         let result = split(&definition, args).map_err(Failed::from).and_then(|(keys, rest)| {
             let call = Call { keys, args: rest, mode: Mode::ReadWrite };
             let inner = &self.inner;
-            let cached = inner.eval_sha(definition.sha, call, turn);
-            cached.unwrap_or_else(|| inner.eval(&definition.source, call, turn))
+            let cached = inner.eval_sha(definition.sha, call, caller);
+            cached.unwrap_or_else(|| inner.eval(&definition.source, call, caller))
         });
         Some(result.map_err(|failed| failed.count(&self.inner)))
     }

@@ -4,13 +4,16 @@ use std::sync::atomic::Ordering;
 
 use super::Inner;
 use super::cache::{Sha, Source};
+use super::flags::Dialect;
+use super::flags::Flags;
 use super::host::Run;
-use super::pool::{Known, Taken};
+use super::libraries::Homes;
+use super::pool::{Known, State};
 use crate::error::{Error, ErrorKind, Result, one_line};
-use crate::keyspace::Turn;
-use crate::store::LockMode;
+use crate::keyspace::{Tally, Turn};
+use crate::store::{Held, LockMode, ShardSet};
 use crate::value::Value;
-use crate::vm::{Failure, Limits, Place, Raised};
+use crate::vm::{Control, Failure, Limits, Place, Raised, Vm};
 
 /// Whether a script may write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +28,35 @@ pub(super) struct Call<'a> {
     pub(super) keys: &'a [&'a [u8]],
     pub(super) args: &'a [&'a [u8]],
     pub(super) mode: Mode,
+}
+
+/// Who runs a script.
+pub(crate) struct Caller<'c, 'e> {
+    pub(crate) turn: &'c mut Turn,
+    /// What an EXEC around the script holds.
+    pub(crate) scope: Option<&'c mut Scope<'e>>,
+}
+
+impl<'c> Caller<'c, '_> {
+    /// A caller that holds nothing.
+    #[inline]
+    pub(crate) fn alone(turn: &'c mut Turn) -> Self {
+        Caller { turn, scope: None }
+    }
+}
+
+/// What an EXEC holds while its commands run.
+pub(crate) struct Scope<'e> {
+    /// Empty while a script has them.
+    pub(crate) held: Option<Held<'e>>,
+    /// The homes of the function libraries that the queue calls, by the library's number.
+    pub(super) homes: Homes,
+}
+
+/// What a script or function may touch, as far as can be told before it runs.
+pub(crate) enum Reach {
+    Shards(ShardSet),
+    Any,
 }
 
 /// A script's error, and whether the statistics counted it when one of its commands gave it.
@@ -55,11 +87,17 @@ impl From<Error> for Failed {
 
 impl Inner {
     /// Runs a source text, caching it if it compiles.
-    pub(super) fn eval(&self, source: &[u8], call: Call<'_>, turn: &mut Turn) -> Result<Value, Failed> {
+    pub(super) fn eval<'e>(
+        &'e self,
+        source: &[u8],
+        call: Call<'_>,
+        caller: &mut Caller<'_, 'e>,
+    ) -> Result<Value, Failed> {
         let sha = Sha::of(source);
         let mut state = self.pool.take(self)?;
         if let Some(known) = state.find(&self.cache, sha) {
-            return self.run(&mut state, &known?, call, turn);
+            let State { vm, control, tally, .. } = &mut *state;
+            return self.run(vm, control, tally, &known?, call, caller);
         }
         let script = Source::new(sha, source, self.dialect)?;
         let function = state.compile(&script)?;
@@ -68,36 +106,55 @@ impl Inner {
             self.store.inner.space.stats.evicted_scripts.add(1);
         }
         self.publish_figures();
-        self.run(&mut state, &Known { script, function }, call, turn)
+        let State { vm, control, tally, .. } = &mut *state;
+        self.run(vm, control, tally, &Known { script, function }, call, caller)
     }
 
     /// Runs a cached script; `None` if it is not cached.
     #[inline]
-    pub(super) fn eval_sha(
-        &self,
+    pub(super) fn eval_sha<'e>(
+        &'e self,
         sha: Sha,
         call: Call<'_>,
-        turn: &mut Turn,
+        caller: &mut Caller<'_, 'e>,
+    ) -> Option<Result<Value, Failed>> {
+        self.eval_named(sha.as_bytes(), call, caller)
+    }
+
+    /// As [`eval_sha`](Inner::eval_sha), by a name that a caller gave. The script that ran last is found without a
+    /// look at the cache.
+    #[inline]
+    pub(super) fn eval_named<'e>(
+        &'e self,
+        name: &[u8],
+        call: Call<'_>,
+        caller: &mut Caller<'_, 'e>,
     ) -> Option<Result<Value, Failed>> {
         let mut state = match self.pool.take(self) {
             Ok(state) => state,
             Err(error) => return Some(Err(error.into())),
         };
-        let known = match state.take_last(&self.cache, sha) {
-            Some(known) => known,
-            None => match state.find(&self.cache, sha) {
-                Some(Ok(known)) => known,
+        if !state.ran_last(&self.cache, name) {
+            let sha = Sha::parse(name)?;
+            match state.find(&self.cache, sha) {
+                Some(Ok(known)) => state.last = Some((sha, known)),
                 Some(Err(error)) => return Some(Err(error.into())),
                 None => {
                     let source = self.fetch(sha)?;
                     drop(state);
-                    return Some(self.eval(&source, call, turn));
+                    return Some(self.eval(&source, call, caller));
                 }
-            },
-        };
-        let result = self.run(&mut state, &known, call, turn);
-        state.last = Some((sha, known));
-        Some(result)
+            }
+        }
+        let State { vm, control, tally, last, .. } = &mut *state;
+        let (_, known) = last.as_ref()?;
+        Some(self.run(vm, control, tally, known, call, caller))
+    }
+
+    /// Nanoseconds that a script may take: as CONFIG SET said, else as the builder did.
+    pub(super) fn time_limit(&self) -> Option<u64> {
+        let own = || self.limits.time.map(|limit| u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX));
+        self.store.inner.space.tunables.script_nanos().or_else(own)
     }
 
     /// The source of a script that only a peer has.
@@ -108,57 +165,70 @@ impl Inner {
         (Sha::of(&source) == sha).then_some(source)
     }
 
-    fn run(
-        &self,
-        state: &mut Taken<'_>,
+    fn run<'e>(
+        &'e self,
+        vm: &mut Vm,
+        control: &Control,
+        tally: &mut Tally,
         Known { script, function }: &Known,
         call: Call<'_>,
-        turn: &mut Turn,
+        caller: &mut Caller<'_, 'e>,
     ) -> Result<Value, Failed> {
         let flags = script.flags(self.default_flags);
         if call.mode == Mode::ReadOnly && flags.strict && !flags.no_writes {
             return Err(Error::WRITE_SCRIPT_WITH_RO.into());
         }
         let any_key = flags.disable_atomicity || flags.undeclared_keys.unwrap_or(self.undeclared_keys);
-        let state = &mut **state;
         let limits = Limits {
-            time: self.limits.time.map(|limit| u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX)),
+            time: self.time_limit(),
             reply: self.limits.reply,
         };
         let lock =
             if call.mode == Mode::ReadOnly || flags.no_writes { LockMode::Read } else { LockMode::Write };
         let declared = if any_key { None } else { Some(call.keys) };
-        let mut run = Run::new(self, turn.db, lock, declared, &state.control, &mut state.tally);
-        if flags.disable_atomicity {
-            run.part();
-        }
-        let result = state.vm.run(*function, call.keys, call.args, &mut run, limits);
-        turn.wrote |= run.turn.wrote;
-        drop(run);
-        self.store.inner.space.stats.add(&mut state.tally);
+        let result = {
+            let mut run = Run::new(self, caller, lock, declared, control, tally);
+            if flags.disable_atomicity && caller.scope.is_none() {
+                run.part();
+            } else if flags.rollback || self.rollback {
+                run.roll_back_on_failure();
+            }
+            let result = vm.run(*function, call.keys, call.args, &mut run, limits);
+            run.end(caller, matches!(&result, Ok(value) if !matches!(value, Value::Error(_))));
+            result
+        };
+        self.store.inner.space.stats.add(tally);
         match result {
             Ok(Value::Error(error)) => Err(error.into()),
             Ok(value) => Ok(value),
-            Err(failure) => Err(describe(script.sha.as_str(), failure)),
+            Err(failure) => Err(describe(self.dialect, script.sha.as_str(), failure)),
         }
+    }
+}
+
+impl Inner {
+    /// What a script or function with these flags may touch, when it is called with these keys.
+    pub(super) fn reach(&self, flags: Flags, keys: &[&[u8]]) -> Reach {
+        let any_key = flags.disable_atomicity || flags.undeclared_keys.unwrap_or(self.undeclared_keys);
+        if any_key {
+            return Reach::Any;
+        }
+        Reach::Shards(keys.iter().map(|key| self.store.inner.shard_of(key)).collect())
     }
 }
 
 /// The error that the caller of a script or function of this name gets.
 #[cold]
-pub(super) fn describe(name: &str, failure: Failure) -> Failed {
+pub(super) fn describe(dialect: Dialect, name: &str, failure: Failure) -> Failed {
     match failure {
         Failure::OutOfTime => Failed { error: Error::SCRIPT_TIMED_OUT, counted: false },
         Failure::TooLarge => Failed { error: Error::SCRIPT_REPLY_TOO_LARGE, counted: false },
         Failure::InHandler => Failed { error: Error::error_in_handler(name), counted: false },
         Failure::Raised(raised) => {
             let Raised { mut line, place, counted } = *raised;
-            let killed = line == crate::vm::KILLED;
+            let killed = dialect.texts().is_killed(&line);
             if let Some(end) = line.iter().position(|&byte| byte == 0) {
                 line.truncate(end);
-            }
-            if let Some(place) = place {
-                append_place(&mut line, name, &place);
             }
             let kind = match line.split(|&byte| byte == b' ').next() {
                 _ if killed => ErrorKind::ScriptKilled,
@@ -166,17 +236,23 @@ pub(super) fn describe(name: &str, failure: Failure) -> Failed {
                 Some(b"BUSY") => ErrorKind::Busy,
                 _ => ErrorKind::ScriptRuntime,
             };
-            Failed { error: Error::owned(kind, one_line(line)), counted }
+            let error = match place {
+                Some(place) if dialect == Dialect::Dragonfly => {
+                    Error::of_running_script(kind, name, &spell(&place), &line, counted)
+                }
+                Some(place) => {
+                    line = [&line, b" script: ".as_slice(), name.as_bytes(), b", on ", &spell(&place), b"."].concat();
+                    Error::owned(kind, one_line(line))
+                }
+                None => Error::owned(kind, one_line(line)),
+            };
+            Failed { error, counted }
         }
     }
 }
 
-fn append_place(line: &mut Vec<u8>, name: &str, place: &Place) {
-    line.extend_from_slice(b" script: ");
-    line.extend_from_slice(name.as_bytes());
-    line.extend_from_slice(b", on ");
-    line.extend_from_slice(place.source());
-    line.extend_from_slice(format!(":{}.", place.line).as_bytes());
+fn spell(place: &Place) -> Vec<u8> {
+    [place.source(), format!(":{}", place.line).as_bytes()].concat()
 }
 
 impl Inner {

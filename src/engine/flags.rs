@@ -3,7 +3,10 @@
 //! Two forms are read: Redis's and Valkey's `#!lua flags=…`, and Dragonfly's `--!df flags=…`. Flags of both families may
 //! stand in either, unless the engine's [`Dialect`] is one of theirs.
 
-use crate::error::Error;
+use crate::commands::{Args, Command, flag};
+use crate::error::{Error, ScriptTexts};
+use crate::store::Overdue;
+use crate::vm::Server;
 
 /// Something that a script may do, or promises not to do.
 ///
@@ -29,10 +32,12 @@ pub enum ScriptFlag {
     DenyUndeclaredKeys,
     /// `disable-atomicity`: each call of a command locks for itself, and other threads' commands run between them.
     DisableAtomicity,
+    /// `rollback`: if the script fails, or is stopped, every key is put back as it was. Not beside `disable-atomicity`.
+    Rollback,
 }
 
 impl ScriptFlag {
-    pub(super) const ALL: [(ScriptFlag, &'static [u8]); 8] = [
+    pub(super) const ALL: [(ScriptFlag, &'static [u8]); 9] = [
         (ScriptFlag::NoWrites, b"no-writes"),
         (ScriptFlag::AllowOom, b"allow-oom"),
         (ScriptFlag::AllowStale, b"allow-stale"),
@@ -41,6 +46,7 @@ impl ScriptFlag {
         (ScriptFlag::AllowUndeclaredKeys, b"allow-undeclared-keys"),
         (ScriptFlag::DenyUndeclaredKeys, b"deny-undeclared-keys"),
         (ScriptFlag::DisableAtomicity, b"disable-atomicity"),
+        (ScriptFlag::Rollback, b"rollback"),
     ];
 
     /// The flag of this name, which is case-sensitive.
@@ -74,19 +80,123 @@ impl ScriptFlag {
     }
 }
 
-/// Whose rules an engine follows where the servers disagree.
+/// Whose rules an engine follows where the servers disagree: which flags scripts may have, which names they see and
+/// which errors they get.
+///
+/// The language is Lua 5.1 in every dialect (Dragonfly's own is 5.4), numbers become arguments as
+/// [`NumberFormat`](crate::NumberFormat) says, time stands still while a script runs, there is `os.clock`, and no
+/// command and no method of [`Engine`](crate::Engine) goes away but subcommands of SCRIPT by name.
+///
+/// # Examples
+///
+/// ```
+/// use redmoon::{Dialect, Engine, NONE, Store};
+///
+/// let unknown = |dialect| {
+///     let engine = Engine::builder(Store::new()).dialect(dialect).build();
+///     engine.eval("return redis.pcall('NOSUCH')", NONE, NONE).unwrap_err().to_string()
+/// };
+/// assert_eq!(unknown(Dialect::Redis), "ERR Unknown Redis command called from script");
+/// assert_eq!(unknown(Dialect::Valkey), "ERR Unknown command called from script");
+/// assert_eq!(unknown(Dialect::Dragonfly), "ERR unknown command `NOSUCH`");
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Dialect {
-    /// All flags and forms are understood; texts are Redis's.
+    /// All flags, forms and names are understood, `server` as another name of `redis` too; texts are those of Redis 7.0.
     #[default]
     Any,
-    /// Redis's flags only.
+    /// Redis's flags, names and texts, as 7.0 has them.
     Redis,
-    /// Redis's flags only.
+    /// Redis's flags; the names and texts of Valkey 8.0: the table is `server` in texts, `redis` is the same table, and it
+    /// knows the version of Valkey.
     Valkey,
-    /// Dragonfly's flags only.
+    /// Dragonfly's flags; its texts as far as they are documented, and the form that it gives to a script's error:
+    /// `ERR Error running script (call to SHA): @user_script:LINE: …`, where lines count from 2. The table `redis` is without
+    /// `setresp`, `set_repl`, `acl_check_cmd`, `breakpoint`, `debug` and the version. What only Dragonfly has
+    /// (`redis.acall`, the table `dragonfly`) is not there.
     Dragonfly,
+}
+
+impl Dialect {
+    /// What the Lua states look like.
+    pub(super) fn server(self) -> Server {
+        match self {
+            Dialect::Any => Server::Any,
+            Dialect::Redis => Server::Redis,
+            Dialect::Valkey => Server::Valkey,
+            Dialect::Dragonfly => Server::Dragonfly,
+        }
+    }
+
+    pub(super) fn texts(self) -> &'static ScriptTexts {
+        self.server().texts()
+    }
+
+    /// What a script that is past its time, or a function, is to those who wait for it.
+    pub(super) fn overdue(self, is_function: bool) -> Overdue {
+        match (self, is_function) {
+            (Dialect::Valkey, false) => Overdue::ValkeyScript,
+            (Dialect::Valkey, true) => Overdue::ValkeyFunction,
+            (_, false) => Overdue::Script,
+            (_, true) => Overdue::Function,
+        }
+    }
+
+    /// An error of Redis's in the words of this dialect.
+    #[cold]
+    pub(super) fn reword(self, error: Error) -> Error {
+        match self {
+            Dialect::Valkey if error == Error::BUSY => Error::BUSY_VALKEY,
+            Dialect::Valkey if error == Error::BUSY_FUNCTION => Error::BUSY_VALKEY_FUNCTION,
+            Dialect::Dragonfly if error == Error::NEGATIVE_KEYS => Error::NOT_INTEGER,
+            _ => error,
+        }
+    }
+
+    /// The same for an error about a command that was not found, or has the wrong number of arguments.
+    #[cold]
+    pub(crate) fn reword_look_up(self, args: Args<'_>, error: Error) -> Error {
+        if self == Dialect::Dragonfly && args.is(0, "SCRIPT") && args.len() > 1 {
+            return self.unknown_script_command(args);
+        }
+        error
+    }
+
+    /// Whether there is such a subcommand of SCRIPT.
+    pub(super) fn has_script_command(self, name: &str) -> bool {
+        match self {
+            Dialect::Any => true,
+            Dialect::Redis => !matches!(name, "SHOW" | "FLAGS" | "LIST"),
+            Dialect::Valkey => !matches!(name, "FLAGS" | "LIST"),
+            Dialect::Dragonfly => !matches!(name, "SHOW" | "KILL"),
+        }
+    }
+
+    pub(super) fn unknown_script_command(self, args: Args<'_>) -> Error {
+        match self {
+            Dialect::Dragonfly => Error::unknown_or_wrong_subcommand(args.at(1), "SCRIPT"),
+            _ => Error::unknown_subcommand(args.at(1), "SCRIPT"),
+        }
+    }
+
+    /// Whether scripts may not call a command. Valkey lets them call those that wait, and they do not wait then.
+    pub(super) fn bars(self, command: &Command) -> bool {
+        let is_let = self == Dialect::Valkey && command.spec.is(flag::BLOCKING);
+        command.spec.is(flag::NOSCRIPT) && !is_let
+    }
+
+    /// Dragonfly lets a script that has locked its keys stay in its database only.
+    ///
+    /// # Errors
+    ///
+    /// The command leaves it.
+    pub(super) fn check_select(self, command: &Command, args: Args<'_>, db: usize) -> Result<(), Error> {
+        let leaves = self == Dialect::Dragonfly
+            && command.spec.name == "SELECT"
+            && args.integer(1).is_ok_and(|other| usize::try_from(other) != Ok(db));
+        if leaves { Err(Error::SELECT_IN_SCRIPT) } else { Ok(()) }
+    }
 }
 
 /// What a script says of itself.
@@ -102,6 +212,7 @@ pub(crate) struct Flags {
     /// Whether the script may touch keys that it was not called with; the engine's setting where it does not say.
     pub(crate) undeclared_keys: Option<bool>,
     pub(crate) disable_atomicity: bool,
+    pub(crate) rollback: bool,
 }
 
 impl Flags {
@@ -114,6 +225,9 @@ impl Flags {
     pub(crate) fn read(source: &[u8], dialect: Dialect) -> Result<(Option<Flags>, usize), Error> {
         if source.starts_with(b"#!") {
             let (flags, skip) = Flags::read_shebang(source, dialect)?;
+            if flags.rollback && flags.disable_atomicity {
+                return Err(Error::ROLLBACK_IN_PARTS);
+            }
             return Ok((Some(flags), skip));
         }
         if matches!(dialect, Dialect::Any | Dialect::Dragonfly)
@@ -168,6 +282,7 @@ impl Flags {
             ScriptFlag::AllowUndeclaredKeys => self.undeclared_keys = Some(true),
             ScriptFlag::DenyUndeclaredKeys => self.undeclared_keys = Some(false),
             ScriptFlag::DisableAtomicity => self.disable_atomicity = true,
+            ScriptFlag::Rollback => self.rollback = true,
         }
     }
 }

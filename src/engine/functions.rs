@@ -7,7 +7,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use super::commands::keys_and_args;
-use super::eval::{Call, Failed, Mode};
+use super::eval::{Call, Caller, Failed, Mode};
 use super::flags::ScriptFlag;
 use super::libraries::{Library, RestorePolicy};
 use super::{Engine, Inner, Slices};
@@ -16,7 +16,7 @@ use crate::clock::monotonic_nanos;
 use crate::commands::Args;
 use crate::error::{Error, Result};
 use crate::glob;
-use crate::keyspace::Turn;
+
 use crate::value::Value;
 use crate::vm::Sort;
 
@@ -336,7 +336,7 @@ impl Engine {
     /// # Ok::<(), redmoon::Error>(())
     /// ```
     pub fn function_kill(&self) -> Result<()> {
-        self.inner.pool.kill(Sort::Function)
+        self.inner.pool.kill(Sort::Function).map_err(|error| self.inner.dialect.reword(error))
     }
 
     /// Calls a function by its name, in any case (FCALL). It gets `keys` and `args` as its two arguments.
@@ -407,7 +407,7 @@ impl Engine {
     ) -> Result<Value> {
         let (keys, args) = (Slices::of(keys), Slices::of(args));
         let call = Call { keys: keys.get(), args: args.get(), mode };
-        self.inner.fcall(function, || Ok(call), &mut self.inner.store.turn()).map_err(Failed::into_error)
+        self.inner.fcall(function, || Ok(call), &mut Caller::alone(&mut self.inner.store.turn())).map_err(Failed::into_error)
     }
 }
 
@@ -497,13 +497,18 @@ impl Engine {
 }
 
 impl Inner {
-    pub(super) fn fcall_command(&self, args: Args<'_>, turn: &mut Turn, mode: Mode) -> Result<Value, Failed> {
+    pub(super) fn fcall_command<'e>(
+        &'e self,
+        args: Args<'_>,
+        caller: &mut Caller<'_, 'e>,
+        mode: Mode,
+    ) -> Result<Value, Failed> {
         let call = || {
             args.integer(2).map_err(|_| Error::BAD_NUMBER_OF_KEYS)?;
             let (keys, args) = keys_and_args(args, 2)?;
             Ok(Call { keys, args, mode })
         };
-        self.fcall(args.at(1), call, turn)
+        self.fcall(args.at(1), call, caller)
     }
 }
 

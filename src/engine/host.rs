@@ -1,21 +1,22 @@
 //! [`Run`]: one run of a script as the VM's [`Host`]: checks, locks and runs the commands that it calls.
 
 use super::functions::{About, Shown};
+use super::eval::Caller;
 use super::{Inner, LogLevel, noscript};
 use crate::clock::monotonic_nanos;
 use crate::commands::{Args, Command, Handler, Quick, flag, table};
 use crate::dispatch;
-use crate::error::{Error, ErrorKind, Result};
-use crate::keyspace::{Access, Ctx, Key, Tally, Turn};
+use crate::error::{Error, Result};
+use crate::keyspace::{Access, Ctx, Key, Tally, Turn, audience};
 use crate::reply::Reply;
-use crate::store::{Held, LockMode, Overdue, ShardSet};
-use crate::vm::{Control, Host, KILLED};
+use crate::store::{Held, LockMode, ShardSet};
+use crate::vm::{Control, Host, Pace};
 
 /// What must be looked at before a command runs: a command with one of these flags, as long as it was not allowed
 /// once for this run.
 const CHECKED: u32 = flag::NOSCRIPT | flag::WRITE | flag::MAY_REPLICATE;
 
-pub(super) struct Run<'e> {
+pub(super) struct Run<'r, 'e> {
     engine: &'e Inner,
     /// The shards of the keys that the script may touch, from its first call of a command that has keys to its end.
     /// Before that call it cannot be told from one that begins later.
@@ -24,11 +25,13 @@ pub(super) struct Run<'e> {
     /// Read-only scripts run beside each other.
     lock: LockMode,
     /// The only keys that the script may touch; `None` is any.
-    declared: Option<&'e [&'e [u8]]>,
-    control: &'e Control,
-    tally: &'e mut Tally,
+    declared: Option<&'r [&'r [u8]]>,
+    control: &'r Control,
+    tally: &'r mut Tally,
     /// Whether each command locks for itself, at its own time (`disable-atomicity`).
     is_parted: bool,
+    /// Whether what was written is taken back if the script fails.
+    rolls_back: bool,
     /// Flags of commands that are looked at closely: fewer once the script has written.
     checked: u32,
     /// Whether a command that writes was called: it need not have changed anything.
@@ -36,32 +39,42 @@ pub(super) struct Run<'e> {
     /// Whether locks were waited for since the time limit was last looked at.
     waited: bool,
     /// The function that runs, if it is one, and its entry among those that run.
-    about: Option<About<'e>>,
+    about: Option<About<'r>>,
     shown: Option<Shown<'e>>,
 }
 
 /// From how many nanoseconds on a call is shown: before that nobody can look.
 const LONG: u64 = 1_000_000;
 
-impl<'e> Run<'e> {
+impl<'r, 'e> Run<'r, 'e> {
+    /// A run inside an EXEC is on the shards that the EXEC holds, and at its time.
+    #[inline]
     pub(super) fn new(
         engine: &'e Inner,
-        db: usize,
+        caller: &mut Caller<'_, 'e>,
         lock: LockMode,
-        declared: Option<&'e [&'e [u8]]>,
-        control: &'e Control,
-        tally: &'e mut Tally,
-    ) -> Run<'e> {
+        declared: Option<&'r [&'r [u8]]>,
+        control: &'r Control,
+        tally: &'r mut Tally,
+    ) -> Run<'r, 'e> {
+        let is_observed = engine.store.inner.space.hears(audience::COMMANDS);
+        let mut turn = Turn::of_script(caller.turn.db);
+        let mut held = None;
+        if let Some(scope) = &mut caller.scope {
+            held = scope.held.take();
+            turn.now = caller.turn.now;
+        }
         Run {
             engine,
-            held: None,
-            turn: Turn::of_script(db),
+            held,
+            turn,
             lock,
             declared,
             control,
             tally,
             is_parted: false,
-            checked: if declared.is_some() { u32::MAX } else { CHECKED },
+            rolls_back: false,
+            checked: if declared.is_some() || is_observed { u32::MAX } else { CHECKED },
             writes: false,
             waited: false,
             about: None,
@@ -69,8 +82,47 @@ impl<'e> Run<'e> {
         }
     }
 
+    /// The end of the run: what it caused is settled, or left to the EXEC around it.
+    #[inline]
+    pub(super) fn end(&mut self, caller: &mut Caller<'_, 'e>, is_ok: bool) {
+        if self.rolls_back {
+            self.end_undo(is_ok);
+        }
+        caller.turn.wrote |= self.turn.wrote;
+        if let Some(scope) = &mut caller.scope {
+            scope.held = self.held.take();
+            if let Some(effects) = self.turn.effects.take() {
+                caller.turn.effects.get_or_insert_default().append(*effects);
+            }
+        } else if self.turn.effects.is_some() {
+            match self.held.take() {
+                Some(held) => held.release(&mut self.turn),
+                None => self.engine.store.inner.settle_without_locks(&mut self.turn),
+            }
+        }
+    }
+
+    #[cold]
+    fn end_undo(&mut self, is_ok: bool) {
+        // Nothing is written without shards.
+        let access = self.held.as_mut().map_or(Access::None, Held::access);
+        let mut cx = Ctx::new(&self.engine.store.inner.space, access, &mut self.turn);
+        if is_ok {
+            cx.commit();
+        } else {
+            cx.roll_back();
+            // What it published without a write.
+            self.turn.effects = None;
+        }
+    }
+
+    /// What the script writes is taken back if it fails.
+    pub(super) fn roll_back_on_failure(&mut self) {
+        self.rolls_back = true;
+    }
+
     /// What runs is a function.
-    pub(super) fn show_as(&mut self, about: About<'e>) {
+    pub(super) fn show_as(&mut self, about: About<'r>) {
         self.about = Some(about);
     }
 
@@ -85,18 +137,18 @@ impl<'e> Run<'e> {
     fn check(&mut self, command: Option<&'static Command>, args: Args<'_>) -> Result<&'static Command> {
         let command = match command.and_then(|_| table().resolve(args)) {
             Some(Ok(command)) => command,
-            Some(Err(_)) => return Err(Error::CALL_UNKNOWN),
+            Some(Err(_)) => return Err(self.engine.dialect.texts().unknown_command(args.at(0))),
             None if noscript::names(args) => return Err(Error::CALL_NOSCRIPT),
-            None => return Err(Error::CALL_UNKNOWN),
+            None => return Err(self.engine.dialect.texts().unknown_command(args.at(0))),
         };
         let spec = command.spec;
         // A container's name alone never has the right number of arguments.
         let refusal = if !spec.takes(args.len()) || matches!(spec.handler, Handler::Container) {
-            Some(Error::CALL_ARITY)
-        } else if spec.is(flag::NOSCRIPT) {
+            Some(self.engine.dialect.texts().wrong_arity(&command.full_name()))
+        } else if self.engine.dialect.bars(command) && self.engine.store.inner.space.tunables.denies_scripts() {
             Some(Error::CALL_NOSCRIPT)
         } else if self.lock == LockMode::Read && spec.is(flag::WRITE | flag::MAY_REPLICATE) {
-            Some(Error::CALL_WRITES)
+            Some(self.engine.dialect.texts().read_only())
         } else {
             None
         };
@@ -105,6 +157,7 @@ impl<'e> Run<'e> {
             return Err(refusal);
         }
         if let Some(declared) = self.declared {
+            self.engine.dialect.check_select(command, args, self.turn.db)?;
             check_declared(command, args, declared)?;
         }
         if spec.is(flag::WRITE) && !self.writes {
@@ -112,11 +165,15 @@ impl<'e> Run<'e> {
             if !self.is_parted {
                 self.lock_keys(dispatch::locks(&self.engine.store, *command, args).0)?;
             }
-            if !self.control.begin_write() {
-                return Err(Error::owned(ErrorKind::ScriptKilled, KILLED));
+            if self.rolls_back {
+                // It can be stopped as long as it runs.
+                Ctx::begin_undo(&mut self.turn);
+            } else if !self.control.begin_write() {
+                return Err(self.engine.dialect.texts().killed(self.about.is_some()));
             }
             self.writes = true;
-            if self.declared.is_none() && !self.is_parted {
+            let is_observed = self.engine.store.inner.space.hears(audience::COMMANDS);
+            if self.declared.is_none() && !self.is_parted && !is_observed {
                 self.checked = flag::NOSCRIPT;
             }
         }
@@ -143,7 +200,10 @@ impl<'e> Run<'e> {
                 None => inner.hold(inner.all(), self.lock)?,
             });
         }
-        if as_needed && let Some(held) = &mut self.held {
+        // An EXEC has what its scripts may touch, or grows.
+        if let Some(held) = &mut self.held
+            && held.grows()
+        {
             self.waited |= held.extend(shards)?;
         }
         Ok(())
@@ -186,6 +246,18 @@ impl<'e> Run<'e> {
                 let access = self.held.as_mut().map_or(Access::None, Held::access);
                 run(&mut Ctx::new(space, access, &mut self.turn), args, out)
             }
+            Handler::Waiting(read) => {
+                let wait = read(args, out.protocol())?;
+                let inner = &self.engine.store.inner;
+                if self.is_parted {
+                    let set = inner.shards_of(&wait);
+                    let attempt = |cx: &mut Ctx<'_>| dispatch::attempt(cx, &wait, out);
+                    return inner.with_set(set, LockMode::Write, &mut self.turn, attempt);
+                }
+                self.lock_keys(inner.shards_of(&wait))?;
+                let access = self.held.as_mut().map_or(Access::None, Held::access);
+                dispatch::attempt(&mut Ctx::new(&inner.space, access, &mut self.turn), &wait, out)
+            }
             Handler::Server(run) => run(&self.engine.store, args, out),
             Handler::Engine | Handler::Session | Handler::Container => Err(Error::CALL_NOSCRIPT),
         }
@@ -202,6 +274,10 @@ impl<'e> Run<'e> {
         let command = self.check(found, args).map_err(|error| self.count_error(error))?;
         let start = self.tally.count(command.id).then(monotonic_nanos);
         let result = self.run(command, args, out);
+        let inner = &self.engine.store.inner;
+        if inner.space.hears(audience::COMMANDS) && !command.spec.is(flag::ADMIN | flag::SKIP_MONITOR) {
+            inner.observe(self.turn.db, None, args.all());
+        }
         if let Some(start) = start {
             self.tally.time(command.id, monotonic_nanos().saturating_sub(start));
         }
@@ -240,25 +316,29 @@ fn check_declared(command: &Command, args: Args<'_>, declared: &[&[u8]]) -> Resu
     })
 }
 
-impl Host for Run<'_> {
+impl Host for Run<'_, '_> {
     #[inline]
-    fn call(&mut self, args: &[&[u8]], out: &mut dyn Reply) -> Result<()> {
+    fn call(&mut self, args: &[&[u8]], out: &mut dyn Reply, pace: &mut Pace) -> Result<()> {
         let args = Args::new(args);
         let found = table().find(args.at(0));
         if let Some(command) = found
             && let Some(quick) = command.quick(args.len(), self.checked)
             && self.tally.count_untimed(command.id)
         {
+            if !quick.is_fast(args.len()) {
+                *pace = Pace::Any;
+            }
             return match self.run_quick(quick, args, out) {
                 Ok(()) => Ok(()),
                 Err(error) => Err(self.failed(command, error)),
             };
         }
+        *pace = Pace::Any;
         self.call_closely(found, args, out)
     }
 
     fn has_written(&self) -> bool {
-        self.writes
+        self.writes && !self.rolls_back
     }
 
     fn waited(&mut self) -> bool {
@@ -267,7 +347,7 @@ impl Host for Run<'_> {
 
     fn overdue(&mut self) {
         if let Some(held) = &mut self.held {
-            held.mark_overdue(if self.about.is_some() { Overdue::Function } else { Overdue::Script });
+            held.mark_overdue(self.engine.dialect.overdue(self.about.is_some()));
         }
     }
 

@@ -19,22 +19,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use parking_lot::{Mutex, MutexGuard, RwLock};
+use parking_lot::{ArcMutexGuard, Mutex, RawMutex, RwLock};
 
 use super::Inner;
-use super::eval::{Call, Failed, Mode, describe};
+use super::eval::{Call, Caller, Failed, Mode, Reach, describe};
 use super::flags::{Flags, ScriptFlag, split};
 use super::functions::{About, Running};
 use super::host::Run;
 use super::pool::State;
 use crate::blob::Blob;
 use crate::error::{Error, Result};
-use crate::keyspace::Turn;
 use crate::rdb;
 use crate::reply::Reply;
 use crate::store::LockMode;
 use crate::value::Value;
-use crate::vm::{Control, Host, LibraryFunction, Limits, LoadFailure, Registration};
+use crate::vm::{Control, Host, LibraryFunction, Limits, LoadFailure, Pace, Registration};
 
 /// How long a library's text may run when it is loaded.
 const LOAD_TIME: Duration = Duration::from_millis(500);
@@ -70,10 +69,16 @@ pub(super) struct Function {
 /// The state of a library that keeps something.
 struct Home {
     control: Arc<Control>,
-    inside: Mutex<Inside>,
+    inside: Arc<Mutex<Inside>>,
 }
 
-struct Inside {
+/// The state of a home that somebody is in.
+type Entered = ArcMutexGuard<RawMutex, Inside>;
+
+/// Homes that an EXEC has entered, by the library's number.
+pub(super) type Homes = BTreeMap<u64, Entered>;
+
+pub(super) struct Inside {
     state: Box<State>,
     functions: Vec<LibraryFunction>,
 }
@@ -221,9 +226,9 @@ impl Home {
     /// # Errors
     ///
     /// `BUSY` if the call that runs is past its time and cannot be stopped.
-    fn enter(&self) -> Result<MutexGuard<'_, Inside>> {
+    fn enter(&self) -> Result<Entered> {
         loop {
-            if let Some(inside) = self.inside.try_lock_for(PATIENCE) {
+            if let Some(inside) = self.inside.try_lock_arc_for(PATIENCE) {
                 return Ok(inside);
             }
             if self.control.is_overdue() {
@@ -281,7 +286,7 @@ struct Loading<'e> {
 }
 
 impl Host for Loading<'_> {
-    fn call(&mut self, _: &[&[u8]], _: &mut dyn Reply) -> Result<()> {
+    fn call(&mut self, _: &[&[u8]], _: &mut dyn Reply, _: &mut Pace) -> Result<()> {
         Err(Error::INTERNAL)
     }
 
@@ -399,7 +404,7 @@ impl Inner {
         let home = if loaded.keeps {
             let state = state.keep().ok_or(Error::INTERNAL)?;
             let control = Arc::clone(&state.control);
-            Some(Home { control, inside: Mutex::new(Inside { state, functions: here }) })
+            Some(Home { control, inside: Arc::new(Mutex::new(Inside { state, functions: here })) })
         } else {
             state.libraries.loaded.insert(id, here);
             None
@@ -459,11 +464,11 @@ impl Inner {
     }
 
     /// Calls a function. What it is called with is asked for once the function is found.
-    pub(super) fn fcall<'a>(
-        &self,
+    pub(super) fn fcall<'a, 'e>(
+        &'e self,
         name: &[u8],
         call: impl FnOnce() -> Result<Call<'a>>,
-        turn: &mut Turn,
+        caller: &mut Caller<'_, 'e>,
     ) -> Result<Value, Failed> {
         let mut state = self.pool.take(self)?;
         let found = state.find_function(&self.libraries, name).ok_or(Error::NO_SUCH_FUNCTION)?;
@@ -476,49 +481,98 @@ impl Inner {
         match &library.home {
             None => {
                 let function = state.function(self, &found)?;
-                self.run_function(&mut state, function, called, name, call, turn)
+                self.run_function(&mut state, function, called, name, call, caller)
             }
             Some(home) => {
                 drop(state);
-                let mut inside = home.enter()?;
+                let mut inside = match &mut caller.scope {
+                    // The queue's homes were entered before its shards were locked. One that came to be in the queue itself
+                    // is not waited for: whoever is in it may wait for these shards.
+                    Some(scope) => scope
+                        .homes
+                        .remove(&library.id)
+                        .or_else(|| home.inside.try_lock_arc())
+                        .ok_or(Error::BUSY_FUNCTION),
+                    None => home.enter(),
+                }
+                .map_err(|error| self.dialect.reword(error))?;
                 let function = inside.functions.get(*at).copied().ok_or(Error::INTERNAL)?;
-                self.run_function(&mut inside.state, function, called, name, call, turn)
+                let result = self.run_function(&mut inside.state, function, called, name, call, caller);
+                if let Some(scope) = &mut caller.scope {
+                    scope.homes.insert(library.id, inside);
+                }
+                result
             }
         }
     }
 
-    fn run_function(
-        &self,
+    fn run_function<'e>(
+        &'e self,
         state: &mut State,
         function: LibraryFunction,
         called: &Function,
         name: &[u8],
         call: Call<'_>,
-        turn: &mut Turn,
+        caller: &mut Caller<'_, 'e>,
     ) -> Result<Value, Failed> {
         let flags = called.held_to;
         let limits = Limits {
-            time: self.limits.time.map(|limit| u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX)),
+            time: self.time_limit(),
             reply: self.limits.reply,
         };
         let reads = call.mode == Mode::ReadOnly || flags.no_writes;
         let lock = if reads { LockMode::Read } else { LockMode::Write };
         let any_key = flags.disable_atomicity || flags.undeclared_keys.unwrap_or(self.undeclared_keys);
         let declared = if any_key { None } else { Some(call.keys) };
-        let mut run = Run::new(self, turn.db, lock, declared, &state.control, &mut state.tally);
-        run.show_as(About { function: &called.name, name, call });
-        if flags.disable_atomicity {
-            run.part();
-        }
-        let result = state.vm.run_function(function, call.keys, call.args, &mut run, limits);
-        turn.wrote |= run.turn.wrote;
-        drop(run);
+        let result = {
+            let mut run = Run::new(self, caller, lock, declared, &state.control, &mut state.tally);
+            run.show_as(About { function: &called.name, name, call });
+            if flags.disable_atomicity && caller.scope.is_none() {
+                run.part();
+            } else if flags.rollback || self.rollback {
+                run.roll_back_on_failure();
+            }
+            let result = state.vm.run_function(function, call.keys, call.args, &mut run, limits);
+            run.end(caller, matches!(&result, Ok(value) if !matches!(value, Value::Error(_))));
+            result
+        };
         self.store.inner.space.stats.add(&mut state.tally);
         match result {
             Ok(Value::Error(error)) => Err(error.into()),
             Ok(value) => Ok(value),
-            Err(failure) => Err(describe(&called.name, failure)),
+            Err(failure) => Err(describe(self.dialect, &called.name, failure)),
         }
+    }
+
+    /// What a call of a function may touch.
+    pub(super) fn reach_of_function(&self, name: &[u8], keys: &[&[u8]]) -> Reach {
+        let registry = self.libraries.registry.read();
+        let found = registry.functions.get(name.to_ascii_lowercase().as_slice());
+        // One that is not there yet may be loaded before it is called.
+        let Some((library, at)) = found else { return Reach::Any };
+        self.reach(library.functions[*at].held_to, keys)
+    }
+
+    /// Enters the homes of the libraries of these functions, in the order of the libraries' numbers: two callers never
+    /// wait for each other.
+    ///
+    /// # Errors
+    ///
+    /// `BUSY` if a call in one of them is past its time and cannot be stopped.
+    pub(super) fn enter_homes<'n>(&self, names: impl Iterator<Item = &'n [u8]>) -> Result<Homes> {
+        let libraries: BTreeMap<u64, Arc<Library>> = {
+            let registry = self.libraries.registry.read();
+            let found =
+                names.filter_map(|name| registry.functions.get(name.to_ascii_lowercase().as_slice()));
+            found.map(|(library, _)| (library.id, Arc::clone(library))).collect()
+        };
+        let mut homes = Homes::new();
+        for (id, library) in libraries {
+            if let Some(home) = &library.home {
+                homes.insert(id, home.enter()?);
+            }
+        }
+        Ok(homes)
     }
 
     /// Several engines may share a store: each takes back what it said before.

@@ -33,7 +33,7 @@ use flags::Flags;
 use libraries::Libraries;
 use pool::Pool;
 
-pub(crate) use eval::Mode;
+pub(crate) use eval::{Caller, Mode, Scope};
 
 pub use builder::{EngineBuilder, LogLevel, NumberFormat};
 pub use flags::{Dialect, ScriptFlag};
@@ -78,9 +78,11 @@ pub(crate) struct Inner {
     random: Mutex<Drand48>,
     limits: EngineLimits,
     undeclared_keys: bool,
+    /// Whether scripts that fail are taken back.
+    rollback: bool,
     /// Flags of scripts that say nothing of themselves.
     default_flags: Flags,
-    dialect: Dialect,
+    pub(crate) dialect: Dialect,
     numbers: NumberFormat,
     log: Option<builder::Log>,
     /// How many scripts and bytes of them this engine has told the store's statistics.
@@ -230,7 +232,7 @@ impl Engine {
     ) -> Result<Value> {
         let (keys, args) = (Slices::of(keys), Slices::of(args));
         let call = Call { keys: keys.get(), args: args.get(), mode };
-        self.inner.eval(source, call, &mut self.inner.store.turn()).map_err(eval::Failed::into_error)
+        self.inner.eval(source, call, &mut Caller::alone(&mut self.inner.store.turn())).map_err(eval::Failed::into_error)
     }
 
     fn run_sha<K: AsRef<[u8]>, A: AsRef<[u8]>>(
@@ -240,10 +242,9 @@ impl Engine {
         args: &[A],
         mode: Mode,
     ) -> Result<Value> {
-        let sha = Sha::parse(sha).ok_or(Error::NO_SCRIPT)?;
         let (keys, args) = (Slices::of(keys), Slices::of(args));
         let call = Call { keys: keys.get(), args: args.get(), mode };
-        let result = self.inner.eval_sha(sha, call, &mut self.inner.store.turn());
+        let result = self.inner.eval_named(sha, call, &mut Caller::alone(&mut self.inner.store.turn()));
         result.ok_or(Error::NO_SCRIPT)?.map_err(eval::Failed::into_error)
     }
 
@@ -379,7 +380,7 @@ impl Engine {
     /// });
     /// ```
     pub fn script_kill(&self) -> Result<()> {
-        self.inner.pool.kill(Sort::Script)
+        self.inner.pool.kill(Sort::Script).map_err(|error| self.inner.dialect.reword(error))
     }
 
     /// A script object: it knows its source, so that it can load itself again when the cache lost it.
@@ -459,6 +460,8 @@ impl Inner {
 
 /// Byte strings of any kind as slices; a few need no vector.
 enum Slices<'s> {
+    None,
+    One([&'s [u8]; 1]),
     Few([&'s [u8]; 4], usize),
     Many(Vec<&'s [u8]>),
 }
@@ -466,6 +469,11 @@ enum Slices<'s> {
 impl<'s> Slices<'s> {
     #[inline]
     fn of<S: AsRef<[u8]>>(strings: &'s [S]) -> Slices<'s> {
+        match strings {
+            [] => return Slices::None,
+            [string] => return Slices::One([string.as_ref()]),
+            _ => {}
+        }
         let mut few = [&[][..]; 4];
         if strings.len() > few.len() {
             return Slices::Many(strings.iter().map(AsRef::as_ref).collect());
@@ -479,6 +487,8 @@ impl<'s> Slices<'s> {
     #[inline]
     fn get(&self) -> &[&'s [u8]] {
         match self {
+            Slices::None => &[],
+            Slices::One(one) => one,
             Slices::Few(few, len) => &few[..*len],
             Slices::Many(all) => all,
         }

@@ -46,7 +46,7 @@ pub(super) struct State {
     /// Scripts that were cached when the cache had this generation.
     known: HashMap<Sha, Known, foldhash::fast::RandomState>,
     known_in: u64,
-    /// The script that ran last, taken out while it runs.
+    /// The script that ran last.
     pub(super) last: Option<(Sha, Known)>,
     pub(super) control: Arc<Control>,
     pub(super) tally: Tally,
@@ -62,15 +62,16 @@ pub(super) struct Known {
 }
 
 impl State {
-    /// The script that ran last, if it is this one and still cached. It counts as run now.
+    /// Whether the script of this SHA-1 ran last and is still cached. It counts as run now.
     #[inline]
-    pub(super) fn take_last(&mut self, cache: &Cache, sha: Sha) -> Option<Known> {
-        let (_, known) = self.last.take_if(|(last, _)| *last == sha)?;
-        if self.known_in != cache.generation() {
-            return None;
+    pub(super) fn ran_last(&self, cache: &Cache, sha: &[u8]) -> bool {
+        match &self.last {
+            Some((last, known)) if last.is(sha) && self.known_in == cache.generation() => {
+                cache.stamp(&known.script);
+                true
+            }
+            _ => false,
         }
-        cache.stamp(&known.script);
-        Some(known)
     }
 
     /// A cached script by its SHA-1, which counts as run now. Found before in this state, it takes no lock.
@@ -145,7 +146,7 @@ impl Pool {
 
     fn make(&self, engine: &Inner) -> Result<State> {
         let generation = self.generation.load(Ordering::Acquire);
-        let mut vm = Vm::new(engine.limits.memory)?;
+        let mut vm = Vm::new(engine.limits.memory, engine.dialect.server())?;
         vm.share_json_settings(self.json.lock().clone());
         vm.set_numbers_as_g17(engine.numbers == super::NumberFormat::Digits17);
         let control = vm.control();

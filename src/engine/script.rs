@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Engine;
 use super::Slices;
 use super::cache::Sha;
-use super::eval::{Call, Failed, Mode};
+use super::eval::{Call, Caller, Failed, Mode};
 use crate::blob::Blob;
 use crate::error::Result;
 use crate::value::{FromValue, Value};
@@ -30,7 +30,7 @@ use crate::value::{FromValue, Value};
 #[derive(Clone)]
 pub struct Script {
     engine: Engine,
-    source: Arc<[u8]>,
+    pub(super) source: Arc<[u8]>,
     sha: Sha,
 }
 
@@ -128,11 +128,12 @@ impl Script {
     fn run(&self, engine: &Engine, keys: &[&[u8]], args: &[&[u8]]) -> Result<Value> {
         let inner = &engine.inner;
         let call = Call { keys, args, mode: Mode::ReadWrite };
-        let turn = &mut inner.store.turn();
-        let result = inner.eval_sha(self.sha, call, turn).unwrap_or_else(|| {
+        let mut turn = inner.store.turn();
+        let caller = &mut Caller::alone(&mut turn);
+        let result = inner.eval_sha(self.sha, call, caller).unwrap_or_else(|| {
             inner.load(&self.source)?;
             // A flush between the two lines is as if it had come before the first.
-            inner.eval_sha(self.sha, call, turn).unwrap_or_else(|| inner.eval(&self.source, call, turn))
+            inner.eval_sha(self.sha, call, caller).unwrap_or_else(|| inner.eval(&self.source, call, caller))
         });
         result.map_err(Failed::into_error)
     }

@@ -10,8 +10,15 @@
 
 use std::convert::Infallible;
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use super::effects::{Effects, Event, News, audience};
+use super::shard::{Interest, SWEPT_AT_MOST};
 use super::undo::{Record, Undo};
-use super::{Collection, Content, Db, Entry, Shard, Space, Text};
+use super::watch::Watch;
+use super::{Collection, Content, Db, Entry, Served, Shard, Space, Text};
+use crate::blob::Blob;
 use crate::ds::hash_order::Note;
 use crate::error::{Error, Result};
 use crate::rng::Rng;
@@ -22,9 +29,6 @@ pub(crate) struct Key<'k> {
     pub(crate) bytes: &'k [u8],
     pub(crate) hash: u64,
 }
-
-/// What happened to a key: the name that a keyspace notification has.
-pub(crate) type Event = &'static str;
 
 /// What a change of a collection came to.
 pub(crate) enum Edit<R> {
@@ -51,6 +55,8 @@ pub(crate) trait Shards {
     fn shard(&self, index: usize) -> Option<&Shard>;
     /// `None` also when the shard is held for reading only.
     fn shard_mut(&mut self, index: usize) -> Option<&mut Shard>;
+    /// Locks one more, if that is possible at once.
+    fn try_lock(&mut self, index: usize) -> bool;
 }
 
 /// The shards that a [`Ctx`] may touch.
@@ -71,6 +77,8 @@ pub(crate) enum Access<'a> {
 /// What lasts from one command to the next of a caller, and what lasts for a whole script or transaction.
 #[derive(Default)]
 pub(crate) struct Turn {
+    /// The number of the session that has the turn; 0 is none.
+    pub(crate) client: u64,
     /// The selected database.
     pub(crate) db: usize,
     /// Microseconds since the epoch, once they were read.
@@ -83,6 +91,8 @@ pub(crate) struct Turn {
     pub(crate) in_script: bool,
     /// Set while the changes may have to be rolled back.
     pub(crate) undo: Option<Box<Undo>>,
+    /// What was caused beside the changes, if anything was: rarely, for somebody must want to know.
+    pub(crate) effects: Option<Box<Effects>>,
 }
 
 pub(crate) struct Ctx<'a> {
@@ -114,6 +124,11 @@ impl Turn {
     pub(crate) fn begin(&mut self) {
         self.now = None;
         self.seconds = None;
+    }
+
+    #[cold]
+    pub(crate) fn effects(&mut self) -> &mut Effects {
+        self.effects.get_or_insert_default()
     }
 
     #[inline]
@@ -193,6 +208,80 @@ impl Db {
                 Ok(result)
             }
         }
+    }
+}
+
+/// Removes up to `limit` keys of a shard that are past their time, and says how many it removed.
+#[inline(never)]
+fn sweep(space: &Space, shard: &mut Shard, turn: &mut Turn, limit: usize) -> usize {
+    let now = turn.millis(space);
+    if shard.interest.is_none() && !space.has_audience() {
+        return shard.purge(now, limit, |_, _| {});
+    }
+    let mut gone = Vec::new();
+    let removed = shard.purge(now, limit, |db, entry| gone.push((db, Blob::from(entry.key()))));
+    for (db, key) in gone {
+        expired(space, shard, turn, db, &key);
+    }
+    removed
+}
+
+/// A key was written, and there is somebody who may want to know.
+#[cold]
+fn written(
+    space: &Space,
+    shard: &Shard,
+    turn: &mut Turn,
+    db: usize,
+    key: Key<'_>,
+    event: Event,
+    was_there: bool,
+) {
+    let is_there = shard.dbs[db].find(key).is_some();
+    if let Some(interest) = &shard.interest {
+        // While a roll-back is possible, nobody is told before it is certain that there is none.
+        if turn.undo.is_none() {
+            interest.watched.touch(db, key.bytes, is_there);
+        }
+        if is_there && interest.waiting.waits(db, key.bytes) {
+            turn.effects().note_ready(db, key.bytes);
+        }
+    }
+    if space.hears(audience::EVENTS) {
+        let mut tell = |event| {
+            turn.effects().news.push(News::Event { db, key: Blob::from(key.bytes), event });
+        };
+        if is_there && !was_there {
+            tell("new");
+        }
+        tell(event);
+        // The last element went, and the key with it.
+        if was_there && !is_there && !matches!(event, "del" | "rename_from" | "move_from" | "evicted") {
+            tell("del");
+        }
+    }
+}
+
+/// A key was removed because its time is over, and there is somebody who may want to know.
+#[cold]
+fn expired(space: &Space, shard: &Shard, turn: &mut Turn, db: usize, key: &[u8]) {
+    if let Some(interest) = &shard.interest {
+        interest.watched.touch(db, key, false);
+    }
+    if space.hears(audience::EVENTS) {
+        turn.effects().news.push(News::Event { db, key: Blob::from(key), event: "expired" });
+    }
+}
+
+/// A command that reads found nothing.
+#[cold]
+fn missed(space: &Space, shard: &Shard, turn: &mut Turn, key: Key<'_>) {
+    let db = turn.db;
+    if space.hears(audience::EVENTS) && shard.dbs[db].find(key).is_some() {
+        turn.effects().expired.push((db, Blob::from(key.bytes)));
+    }
+    if space.hears(audience::MISSES) {
+        turn.effects().news.push(News::Event { db, key: Blob::from(key.bytes), event: "keymiss" });
     }
 }
 
@@ -296,10 +385,16 @@ impl<'a> Ctx<'a> {
     /// A key's entry and the note of its access time, the look-up being counted as hit or miss.
     #[inline(always)]
     fn look_up(&mut self, key: Key<'_>) -> Option<(&Entry, &Note)> {
+        if self.space.has_audience() {
+            self.tell_if_over(key);
+        }
         let Ctx { space, access, turn, .. } = self;
         let (shard, is_alone) = access.reach(space.shard(key.hash));
         let found = shard.dbs[turn.db].look_up(key);
         let found = found.filter(|(entry, _)| entry.end().is_none_or(|end| end >= turn.millis(space)));
+        if found.is_none() && space.has_audience() {
+            missed(space, shard, turn, key);
+        }
         let (alone, shared) =
             if found.is_some() { (&shard.hits, &space.hits) } else { (&shard.misses, &space.misses) };
         if is_alone {
@@ -346,29 +441,38 @@ impl<'a> Ctx<'a> {
         &mut self,
         key: Key<'_>,
         db: usize,
-        _event: Event,
+        event: Event,
         change: impl FnOnce(&mut Db, Option<usize>) -> Result<R, E>,
     ) -> Result<R, E> {
         let Ctx { space, access, turn, .. } = self;
-        let shard = access.shard_mut(space.shard(key.hash));
+        // In its parts: as a whole it would be copied by halves that are stored apart, and wait for both stores.
+        let Key { bytes, hash } = key;
+        let shard = access.shard_mut(space.shard(hash));
         let table = &mut shard.dbs[db];
-        let mut at = table.find(key);
+        let mut at = table.find(Key { bytes, hash });
         if let Some(found) = at
             && let Some(end) = table.get(found).and_then(Entry::end)
             && end < turn.millis(space)
         {
-            table.remove(found, key.hash);
+            table.remove(found, hash);
             shard.expired.add_alone(1);
             at = None;
+            if shard.interest.is_some() || space.has_audience() {
+                expired(space, shard, turn, db, bytes);
+            }
         }
+        let table = &mut shard.dbs[db];
         if let Some(undo) = &mut turn.undo {
-            undo.remember(db, key.bytes, at.and_then(|at| table.get(at)));
+            undo.remember(db, bytes, at.and_then(|at| table.get(at)));
         }
         let result = change(table, at)?;
         shard.changes += 1;
         turn.wrote = true;
-        if shard.wants_sweep() {
-            shard.sweep(turn.millis(space));
+        if shard.interest.is_some() || space.has_audience() {
+            written(space, shard, turn, db, Key { bytes, hash }, event, at.is_some());
+        }
+        if shard.wants_sweep() && space.tunables.expires_actively() {
+            sweep(space, shard, turn, SWEPT_AT_MOST);
         }
         Ok(result)
     }
@@ -378,7 +482,7 @@ impl<'a> Ctx<'a> {
     pub(crate) fn put(&mut self, key: Key<'_>, content: Content<'_>, deadline: Option<i64>, event: Event) {
         let seconds = self.access_seconds();
         let done: Result<(), Infallible> = self.write(key, self.turn.db, event, |db, at| {
-            let at = db.put(at, key, content, deadline);
+            let at = db.put(at, Key { bytes: key.bytes, hash: key.hash }, content, deadline);
             db.set_accessed(at, seconds);
             Ok(())
         });
@@ -446,7 +550,8 @@ impl<'a> Ctx<'a> {
             let mut value = T::default();
             match change(&mut value)? {
                 Edit::Changed(result) if !value.is_empty() => {
-                    let at = db.put(None, key, value.into_content(), None);
+                    let at =
+                        db.put(None, Key { bytes: key.bytes, hash: key.hash }, value.into_content(), None);
                     db.set_accessed(at, seconds);
                     Ok(result)
                 }
@@ -507,11 +612,18 @@ impl<'a> Ctx<'a> {
         let now = self.now();
         let mut removed = 0;
         for index in 0..self.space.shards() {
-            let shard = self.shard_mut(index);
+            let shard = self.access.shard_mut(index);
             let old = shard.dbs[db].empty();
             removed += old.live(now);
             shard.changes += old.len() as u64;
             self.turn.wrote |= old.len() > 0;
+            if self.turn.undo.is_none()
+                && let Some(interest) = &shard.interest
+            {
+                let space = self.space;
+                let was_there = |key: &[u8]| old.find(Key { bytes: key, hash: space.hash(key) }).is_some();
+                interest.watched.touch_where(db, false, was_there);
+            }
             if let Some(undo) = &mut self.turn.undo {
                 undo.keep(Record::Db { shard: index, db, old });
             }
@@ -521,32 +633,221 @@ impl<'a> Ctx<'a> {
 
     /// Swaps two databases.
     pub(crate) fn swap(&mut self, a: usize, b: usize) {
-        for index in 0..self.space.shards() {
-            self.shard_mut(index).dbs.swap(a, b);
-        }
+        self.swap_back(a, b);
         self.shard_mut(0).changes += 1;
         self.turn.wrote = true;
+        for index in 0..self.space.shards() {
+            self.swapped(index, a, b);
+        }
         if let Some(undo) = &mut self.turn.undo {
             undo.keep(Record::Swapped(a, b));
         }
     }
 
-    /// Puts everything back as it was when the turn's undo records began.
+    fn swap_back(&mut self, a: usize, b: usize) {
+        for index in 0..self.space.shards() {
+            self.shard_mut(index).dbs.swap(a, b);
+        }
+    }
+
+    /// Tells those who watch or wait for keys of two databases that were swapped.
+    fn swapped(&mut self, index: usize, a: usize, b: usize) {
+        let space = self.space;
+        let shard = self.access.shard(index);
+        let Some(interest) = &shard.interest else { return };
+        for (here, there) in [(a, b), (b, a)] {
+            let finds = |db: usize, key: &[u8]| {
+                shard.dbs[db].find(Key { bytes: key, hash: space.hash(key) }).is_some()
+            };
+            if self.turn.undo.is_none() {
+                let changed = |key: &[u8]| finds(here, key) || finds(there, key);
+                interest.watched.touch_where(here, true, changed);
+            }
+            for key in interest.waiting.keys(here).filter(|key| finds(here, key)) {
+                self.turn.effects().note_ready(here, key);
+            }
+        }
+    }
+
+    /// Begins to keep what a roll-back needs.
+    pub(crate) fn begin_undo(turn: &mut Turn) {
+        turn.undo = Some(Box::default());
+    }
+
+    /// The changes since the undo records began are certain: those who watch the keys are told.
+    pub(crate) fn commit(&mut self) {
+        let Some(undo) = self.turn.undo.take() else { return };
+        for record in undo.records {
+            match record {
+                Record::Key { db, key, .. } => {
+                    let key = self.key(&key);
+                    let shard = self.access.shard(self.space.shard(key.hash));
+                    if let Some(interest) = &shard.interest {
+                        interest.watched.touch(db, key.bytes, shard.dbs[db].find(key).is_some());
+                    }
+                }
+                Record::Db { shard, db, old } => {
+                    let space = self.space;
+                    if let Some(interest) = &self.access.shard(shard).interest {
+                        let was_there =
+                            |key: &[u8]| old.find(Key { bytes: key, hash: space.hash(key) }).is_some();
+                        interest.watched.touch_where(db, false, was_there);
+                    }
+                }
+                Record::Swapped(a, b) => {
+                    for index in 0..self.space.shards() {
+                        self.swapped(index, a, b);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Puts everything back as it was when the turn's undo records began, and forgets what was caused meanwhile.
     pub(crate) fn roll_back(&mut self) {
         let Some(undo) = self.turn.undo.take() else { return };
+        let seconds = self.access_seconds();
         for record in undo.records.into_iter().rev() {
             match record {
                 Record::Key { db, key, old } => {
                     let key = self.key(&key);
-                    self.replace_entry(key, db, old, "rollback");
-                }
-                Record::Db { shard, db, old } => self.shard_mut(shard).dbs[db] = old,
-                Record::Swapped(a, b) => {
-                    for index in 0..self.space.shards() {
-                        self.shard_mut(index).dbs.swap(a, b);
+                    let table = &mut self.shard_mut(self.space.shard(key.hash)).dbs[db];
+                    if let Some(at) = table.find(key) {
+                        table.remove(at, key.hash);
+                    }
+                    if let Some(entry) = old {
+                        let at = table.insert(key.hash, entry);
+                        table.set_accessed(at, seconds);
                     }
                 }
+                Record::Db { shard, db, old } => self.shard_mut(shard).dbs[db] = old,
+                Record::Swapped(a, b) => self.swap_back(a, b),
             }
+        }
+        self.turn.effects = None;
+    }
+
+    /// Removes the keys of a shard that are past their time, and says how many there were.
+    pub(crate) fn purge(&mut self, index: usize) -> usize {
+        let Ctx { space, access, turn, .. } = self;
+        sweep(space, access.shard_mut(index), turn, usize::MAX)
+    }
+
+    /// Before a look-up of a key, while somebody may want to know: that its time is over is told before what the
+    /// look-up causes, if the caller may remove it at all.
+    #[cold]
+    pub(crate) fn tell_if_over(&mut self, key: Key<'_>) {
+        let db = self.turn.db;
+        let is_over = |entry: &Entry, now: i64| entry.end().is_some_and(|end| end < now);
+        if self.space.hears(audience::EVENTS) && self.holds(key) {
+            let now = self.now();
+            let table = &self.shard(self.space.shard(key.hash)).dbs[db];
+            let found = table.find(key).and_then(|at| table.get(at));
+            if found.is_some_and(|entry| is_over(entry, now)) {
+                self.purge_key(key, db);
+            }
+        }
+    }
+
+    /// Whether somebody is told of what happens to keys.
+    pub(crate) fn is_heard(&self) -> bool {
+        self.space.hears(audience::EVENTS)
+    }
+
+    /// Notes one more event of a key that was changed just now: SET with a time to live is two.
+    #[inline]
+    pub(crate) fn also(&mut self, key: Key<'_>, event: Event) {
+        if self.space.hears(audience::EVENTS) {
+            let (db, key) = (self.turn.db, Blob::from(key.bytes));
+            self.turn.effects().news.push(News::Event { db, key, event });
+        }
+    }
+
+    /// Removes a key if it is past its time.
+    pub(crate) fn purge_key(&mut self, key: Key<'_>, db: usize) {
+        // The door does it.
+        let nothing: Result<(), ()> = self.write(key, db, "", |_, _| Err(()));
+        debug_assert!(nothing.is_err());
+    }
+
+    /// Notes a message that is published when the turn is over, and answers how many would get it now.
+    pub(crate) fn publish(&mut self, channel: &[u8], message: &[u8], is_sharded: bool) -> usize {
+        let receivers = self.space.receivers.as_ref().map_or(0, |all| all.count(channel, is_sharded));
+        if receivers == 0 {
+            return 0;
+        }
+        let (channel, message) = (Blob::from(channel), Blob::from(message));
+        self.turn.effects().news.push(News::Message { channel, message, is_sharded });
+        receivers
+    }
+
+    /// Begins to watch a key of the selected database: a change of it sets `dirty`.
+    pub(crate) fn watch(&mut self, key: &[u8], dirty: &Arc<AtomicBool>) -> Arc<Watch> {
+        let found = self.key(key);
+        let db = self.turn.db;
+        let now = self.now();
+        let table = &self.shard(self.space.shard(found.hash)).dbs[db];
+        let deadline = table.find(found).and_then(|at| table.get(at)).and_then(Entry::end);
+        let was_expired = deadline.is_some_and(|end| end < now);
+        let watch = Arc::new(Watch::new(db, key, deadline, was_expired, dirty));
+        self.interest_of(key).watched.add(Arc::clone(&watch));
+        watch
+    }
+
+    pub(crate) fn unwatch(&mut self, watch: &Arc<Watch>) {
+        self.forget_interest(&watch.key, |interest| interest.watched.remove(watch));
+    }
+
+    /// Who watches or waits for keys of a key's shard.
+    pub(super) fn interest_of(&mut self, key: &[u8]) -> &mut Interest {
+        let index = self.space.shard(self.key(key).hash);
+        self.shard_mut(index).interest.get_or_insert_default()
+    }
+
+    /// As [`interest_of`](Ctx::interest_of), for less interest: the writers of a shard that nobody is interested in do
+    /// not look.
+    pub(super) fn forget_interest(&mut self, key: &[u8], forget: impl FnOnce(&mut Interest)) {
+        let index = self.space.shard(self.key(key).hash);
+        let interest = &mut self.shard_mut(index).interest;
+        if let Some(some) = interest {
+            forget(some);
+            if some.is_empty() {
+                *interest = None;
+            }
+        }
+    }
+
+    /// Whether the shard of a key is held for writing.
+    pub(super) fn holds(&self, key: Key<'_>) -> bool {
+        let index = self.space.shard(key.hash);
+        match &self.access {
+            Access::Write(held, _) => *held == index,
+            Access::Many { shards, is_exclusive } => *is_exclusive && shards.shard(index).is_some(),
+            Access::None | Access::Read(..) => false,
+        }
+    }
+
+    pub(super) fn try_lock(&mut self, index: usize) -> bool {
+        match &mut self.access {
+            Access::Many { shards, is_exclusive: true } => shards.try_lock(index),
+            _ => false,
+        }
+    }
+
+    /// Serves those who wait for keys that the turn has written, until there is nothing more for anybody; what cannot be
+    /// done under these locks stays among the effects.
+    pub(crate) fn serve_ready(&mut self) {
+        let mut later = Vec::new();
+        while let Some(effects) = &mut self.turn.effects
+            && !effects.ready.is_empty()
+        {
+            let (db, key) = effects.ready.remove(0);
+            if self.serve(db, &key) == Served::NotYet {
+                later.push((db, key));
+            }
+        }
+        if !later.is_empty() {
+            self.turn.effects().ready = later;
         }
     }
 

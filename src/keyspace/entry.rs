@@ -78,6 +78,7 @@ macro_rules! collections {
             unsafe impl Collection for $type {
                 const KIND: Kind = Kind::$kind;
                 const TYPE: &'static str = $name;
+                #[inline]
                 fn is_empty(&self) -> bool {
                     <$type>::is_empty(self)
                 }
@@ -411,6 +412,7 @@ impl Entry {
         }
     }
 
+    #[inline]
     fn end_of_hash(&self) -> Option<i64> {
         let last = self.value::<Hash>().and_then(Hash::end);
         match (self.deadline(), last) {

@@ -5,13 +5,15 @@
 
 use super::expiry::ExpiryIndex;
 use super::space::Counter;
+use super::wait::Waiting;
+use super::watch::Watched;
 use super::{Content, Entry, Key};
 use crate::ds::hash_order::{HashOrder, Note};
 use crate::rng::Rng;
 
 /// Writes between two looks at the expired keys of a shard, and how many go at most each time.
 const WRITES_A_SWEEP: u32 = 8;
-const SWEPT_AT_MOST: usize = 16;
+pub(super) const SWEPT_AT_MOST: usize = 16;
 
 pub(crate) struct Shard {
     pub(crate) dbs: Vec<Db>,
@@ -20,7 +22,22 @@ pub(crate) struct Shard {
     pub(crate) expired: Counter,
     /// Changes of keys (`rdb_changes_since_last_save` in INFO).
     pub(crate) changes: u64,
+    /// Who watches or waits for keys; `None` when nobody does.
+    pub(super) interest: Option<Box<Interest>>,
     writes: u32,
+}
+
+/// Who is to be told of changes of a shard's keys.
+#[derive(Default)]
+pub(crate) struct Interest {
+    pub(super) watched: Watched,
+    pub(super) waiting: Waiting,
+}
+
+impl Interest {
+    pub(super) fn is_empty(&self) -> bool {
+        self.watched.is_empty() && self.waiting.is_empty()
+    }
 }
 
 impl Shard {
@@ -31,6 +48,7 @@ impl Shard {
             misses: Counter::default(),
             expired: Counter::default(),
             changes: 0,
+            interest: None,
             writes: 0,
         }
     }
@@ -42,16 +60,16 @@ impl Shard {
         self.writes.is_multiple_of(WRITES_A_SWEEP) && self.dbs.iter().any(|db| db.expiry.len() > 0)
     }
 
-    /// Removes a bounded number of keys that ended before `now`.
-    pub(crate) fn sweep(&mut self, now: i64) {
-        self.purge(now, SWEPT_AT_MOST);
-    }
-
-    /// Removes up to `limit` keys that ended before `now`, and says how many it removed.
-    pub(crate) fn purge(&mut self, now: i64, limit: usize) -> usize {
+    /// Removes up to `limit` keys that ended before `now`, shows each, and says how many it removed.
+    pub(super) fn purge(&mut self, now: i64, limit: usize, mut show: impl FnMut(usize, &Entry)) -> usize {
         let mut removed = 0;
-        for db in &mut self.dbs {
-            while removed < limit && db.remove_due(now) {
+        for (index, db) in self.dbs.iter_mut().enumerate() {
+            while removed < limit
+                && let Some(entry) = db.remove_due(now)
+            {
+                if let Some(entry) = entry {
+                    show(index, &entry);
+                }
                 removed += 1;
             }
         }
@@ -208,15 +226,14 @@ impl Db {
         self.move_end(end, None, hash);
     }
 
-    /// Removes the key that ended first, if it ended at or before `now`.
-    fn remove_due(&mut self, now: i64) -> bool {
-        let Some((deadline, hash)) = self.expiry.first_due(now) else { return false };
+    /// Removes the key that ended first, if it ended before `now`.
+    fn remove_due(&mut self, now: i64) -> Option<Option<Entry>> {
+        let (deadline, hash) = self.expiry.first_due(now)?;
         // None is there if two keys shared the pair and the other one went first.
-        if let Some(at) = self.keys.find(self.tag(hash), |entry| entry.end() == Some(deadline)) {
-            self.keys.remove(at);
-        }
+        let at = self.keys.find(self.tag(hash), |entry| entry.end() == Some(deadline));
+        let removed = at.and_then(|at| self.keys.remove(at));
         self.expiry.remove(deadline, hash);
-        true
+        Some(removed)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry> {

@@ -2,13 +2,13 @@
 
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use foldhash::fast::FixedState;
 
-use super::Stats;
+use super::{Receivers, Stats, Tunables};
 use crate::clock::Clock;
-use crate::ds::Limits;
+use crate::ds::{Limit, Limits};
 use crate::rng::Rng;
 
 /// Settings and sources that every shard and every [`Ctx`](super::Ctx) of one store shares.
@@ -16,14 +16,20 @@ pub(crate) struct Space {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) databases: usize,
     /// The longest string that a command may make, in bytes (`proto-max-bulk-len`).
-    pub(crate) max_string: usize,
+    pub(crate) max_string: Limit,
     /// How large collections may grow in their small forms.
     pub(crate) limits: Limits,
+    /// Settings that may change while the store runs.
+    pub(crate) tunables: Tunables,
     pub(crate) stats: Arc<Stats>,
     /// Look-ups under a lock that is shared with other readers; each shard counts those of its writers.
     pub(crate) hits: Striped,
     pub(crate) misses: Striped,
     hasher: FixedState,
+    /// Who wants to be told of what happens: bits of [`audience`](super::audience).
+    audience: AtomicU32,
+    /// Who subscribes to channels.
+    pub(crate) receivers: Option<Arc<dyn Receivers>>,
     /// How many generators were handed out, counted from the seed.
     draws: AtomicU64,
     /// Shards are a power of two; the hash's upper half is masked with this to find a key's.
@@ -44,14 +50,35 @@ impl Space {
         Space {
             clock,
             databases,
-            max_string,
+            max_string: max_string.into(),
             limits,
+            tunables: Tunables::default(),
             stats,
             hits: Striped::default(),
             misses: Striped::default(),
             hasher,
+            audience: AtomicU32::new(0),
+            receivers: None,
             draws: AtomicU64::new(seed),
             mask: shards - 1,
+        }
+    }
+
+    /// Whether anybody wants to be told of anything.
+    #[inline]
+    pub(crate) fn has_audience(&self) -> bool {
+        self.audience.load(Ordering::Relaxed) != 0
+    }
+
+    pub(crate) fn hears(&self, bit: u32) -> bool {
+        self.audience.load(Ordering::Relaxed) & bit != 0
+    }
+
+    pub(crate) fn set_audience(&self, bit: u32, is_there: bool) {
+        if is_there {
+            self.audience.fetch_or(bit, Ordering::Relaxed);
+        } else {
+            self.audience.fetch_and(!bit, Ordering::Relaxed);
         }
     }
 
@@ -108,6 +135,11 @@ impl Striped {
             Some(Stripe(counter)) => counter.add_alone(n),
             None => self.others.0.add(n),
         }
+    }
+
+    /// Begins anew; a count at the same moment may be lost or kept.
+    pub(crate) fn reset(&self) {
+        self.own.iter().chain([&self.others]).for_each(|stripe| stripe.0.reset());
     }
 
     pub(crate) fn get(&self) -> u64 {
@@ -184,6 +216,10 @@ impl Counter {
     #[inline]
     pub(crate) fn add_alone(&self, n: u64) {
         self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
+    }
+
+    pub(crate) fn reset(&self) {
+        self.0.store(0, Ordering::Relaxed);
     }
 
     pub(crate) fn get(&self) -> u64 {

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::Counter;
 use crate::error::Error;
@@ -40,12 +40,36 @@ pub(crate) struct Stats {
     other_errors: Counter,
     pub(crate) evicted_scripts: Counter,
     pub(crate) scripts: ScriptFigures,
+    /// Commands that wait.
+    pub(crate) blocked: Gauge,
+    /// Conversations that were ever opened.
+    pub(crate) connections: Counter,
     /// Conversations that are open.
     pub(crate) sessions: AtomicUsize,
     /// The clock's reading when the store was made, in microseconds.
     pub(crate) born: i64,
     /// 40 hexadecimal digits that no other store has, whatever its seed.
     pub(crate) run_id: String,
+    /// The same for replication, which a test may change (DEBUG CHANGE-REPL-ID).
+    replication_id: parking_lot::Mutex<String>,
+}
+
+/// How many there are of something that comes and goes.
+#[derive(Default)]
+pub(crate) struct Gauge(AtomicUsize);
+
+impl Gauge {
+    pub(crate) fn add(&self, n: usize) {
+        self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    pub(crate) fn sub(&self, n: usize) {
+        self.0.fetch_sub(n, Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// How many errors of one code were answered.
@@ -66,20 +90,36 @@ pub(crate) struct ScriptFigures {
     pub(crate) library_memory: AtomicUsize,
 }
 
+/// 40 hexadecimal digits that nobody else has.
+fn new_id() -> String {
+    let mut rng = Rng::from_entropy();
+    let digits: String = (0..3).map(|_| format!("{:016x}", rng.next_u64())).collect();
+    digits.chars().take(40).collect()
+}
+
 impl Stats {
     pub(super) fn new(born: i64) -> Stats {
-        let mut rng = Rng::from_entropy();
-        let run_id = (0..3).map(|_| format!("{:016x}", rng.next_u64())).collect::<String>();
         Stats {
             commands: (0..MOST_COMMANDS).map(|_| CallStats::default()).collect(),
             errors: (0..MOST_CODES).map(|_| OnceLock::new()).collect(),
             other_errors: Counter::default(),
             evicted_scripts: Counter::default(),
             scripts: ScriptFigures::default(),
+            blocked: Gauge::default(),
+            connections: Counter::default(),
             sessions: AtomicUsize::new(0),
             born,
-            run_id: run_id[..40].to_owned(),
+            run_id: new_id(),
+            replication_id: parking_lot::Mutex::new(new_id()),
         }
+    }
+
+    pub(crate) fn replication_id(&self) -> String {
+        self.replication_id.lock().clone()
+    }
+
+    pub(crate) fn change_replication_id(&self) {
+        *self.replication_id.lock() = new_id();
     }
 
     pub(crate) fn of(&self, command: usize) -> &CallStats {
@@ -109,6 +149,19 @@ impl Stats {
         let all =
             counted.map(|of| (&*of.code, of.count.get())).chain([(OTHER_CODES, self.other_errors.get())]);
         all.filter(|&(_, count)| count > 0).collect()
+    }
+
+    /// Begins all counts anew (CONFIG RESETSTAT).
+    pub(crate) fn reset(&self) {
+        for command in &self.commands {
+            for counter in [&command.calls, &command.nanos, &command.rejected, &command.failed] {
+                counter.reset();
+            }
+        }
+        self.errors.iter().map_while(OnceLock::get).for_each(|of| of.count.reset());
+        self.other_errors.reset();
+        self.evicted_scripts.reset();
+        self.connections.reset();
     }
 
     /// All calls of all commands.

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::events::Classes;
+use super::inbox::MOST_BYTES;
 use super::{Inner, Store};
 use crate::clock::{Clock, SystemClock};
 use crate::ds::Limits;
+use crate::error::Result;
 use crate::keyspace::Space;
 use crate::rng::Rng;
 
@@ -28,6 +31,10 @@ pub struct StoreBuilder {
     max_string: usize,
     limits: Limits,
     purge_every: Option<Duration>,
+    reader_buffer: usize,
+    event_classes: Classes,
+    password: Vec<u8>,
+    allows_debug: bool,
 }
 
 impl std::fmt::Debug for StoreBuilder {
@@ -50,6 +57,10 @@ impl Default for StoreBuilder {
             max_string: 512 * 1024 * 1024,
             limits: Limits::default(),
             purge_every: None,
+            reader_buffer: MOST_BYTES,
+            event_classes: Classes::default(),
+            password: Vec::new(),
+            allows_debug: false,
         }
     }
 }
@@ -89,50 +100,50 @@ impl StoreBuilder {
     /// The most fields of a hash that counts as small: 512 by default (`hash-max-listpack-entries`). From 128 fields on
     /// it is kept in its large form all the same, which is faster by far.
     pub fn hash_max_listpack_entries(mut self, fields: usize) -> StoreBuilder {
-        self.limits.hash_entries = fields;
+        self.limits.hash_entries.set(fields);
         self
     }
 
     /// The longest field or value, in bytes, of a hash in its small form: 64 by default (`hash-max-listpack-value`).
     pub fn hash_max_listpack_value(mut self, bytes: usize) -> StoreBuilder {
-        self.limits.hash_value = bytes;
+        self.limits.hash_value.set(bytes);
         self
     }
 
     /// How large one node of a list may be: elements if positive; -1 to -5 stand for 4, 8, 16, 32 and 64 KiB. -2 by
     /// default (`list-max-listpack-size`).
     pub fn list_max_listpack_size(mut self, size: i32) -> StoreBuilder {
-        self.limits.list_size = size;
+        self.limits.list_size.set(size);
         self
     }
 
     /// The most members of a set of integers that is kept as such: 512 by default (`set-max-intset-entries`).
     pub fn set_max_intset_entries(mut self, members: usize) -> StoreBuilder {
-        self.limits.intset_entries = members;
+        self.limits.intset_entries.set(members);
         self
     }
 
     /// The most members of a set that is kept in its small form: 128 by default (`set-max-listpack-entries`).
     pub fn set_max_listpack_entries(mut self, members: usize) -> StoreBuilder {
-        self.limits.set_entries = members;
+        self.limits.set_entries.set(members);
         self
     }
 
     /// The longest member, in bytes, of a set in its small form: 64 by default (`set-max-listpack-value`).
     pub fn set_max_listpack_value(mut self, bytes: usize) -> StoreBuilder {
-        self.limits.set_value = bytes;
+        self.limits.set_value.set(bytes);
         self
     }
 
     /// The most members of a sorted set that is kept in its small form: 128 by default (`zset-max-listpack-entries`).
     pub fn zset_max_listpack_entries(mut self, members: usize) -> StoreBuilder {
-        self.limits.zset_entries = members;
+        self.limits.zset_entries.set(members);
         self
     }
 
     /// The longest member, in bytes, of a sorted set in its small form: 64 by default (`zset-max-listpack-value`).
     pub fn zset_max_listpack_value(mut self, bytes: usize) -> StoreBuilder {
-        self.limits.zset_value = bytes;
+        self.limits.zset_value.set(bytes);
         self
     }
 
@@ -140,6 +151,61 @@ impl StoreBuilder {
     /// Without it the crate starts no thread.
     pub fn purge_every(mut self, interval: Duration) -> StoreBuilder {
         self.purge_every = Some(interval);
+        self
+    }
+
+    /// How many bytes of messages a subscription, a monitor or a session may leave unread: 32 MiB by default, the
+    /// limit of a server (`client-output-buffer-limit pubsub`). A reader that leaves more is cut off: it reads what
+    /// came until then, and an error.
+    pub fn reader_buffer(mut self, bytes: usize) -> StoreBuilder {
+        self.reader_buffer = bytes;
+        self
+    }
+
+    /// Which events of keys are published on channels, as
+    /// [`Store::set_notify_keyspace_events`] takes it: none by default (`notify-keyspace-events`).
+    ///
+    /// # Errors
+    ///
+    /// `ERR Invalid event class character` …
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use redmoon::Store;
+    ///
+    /// let store = Store::builder().notify_keyspace_events("KEA")?.build();
+    /// assert_eq!(store.notify_keyspace_events(), "AKE");
+    /// assert!(Store::builder().notify_keyspace_events("?").is_err());
+    /// # Ok::<(), redmoon::Error>(())
+    /// ```
+    pub fn notify_keyspace_events(mut self, classes: &str) -> Result<StoreBuilder> {
+        self.event_classes = Classes::parse(classes)?;
+        Ok(self)
+    }
+
+    /// The password that a session has to give (AUTH, HELLO) before it may run commands; none by default
+    /// (`requirepass`). The methods of [`Store`] and of the engine ask for none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use redmoon::{Engine, Store};
+    ///
+    /// let mut session = Engine::new(Store::builder().requirepass("secret").build()).session();
+    /// assert_eq!(session.execute(&["PING"]).unwrap_err().code(), "NOAUTH");
+    /// session.execute(&["AUTH", "secret"])?;
+    /// assert!(session.execute(&["PING"]).is_ok());
+    /// # Ok::<(), redmoon::Error>(())
+    /// ```
+    pub fn requirepass(mut self, password: impl Into<Vec<u8>>) -> StoreBuilder {
+        self.password = password.into();
+        self
+    }
+
+    /// Whether DEBUG is allowed: no by default (`enable-debug-command`). It is for tests; DEBUG SLEEP stops everybody.
+    pub fn enable_debug_command(mut self, is_allowed: bool) -> StoreBuilder {
+        self.allows_debug = is_allowed;
         self
     }
 
@@ -154,7 +220,12 @@ impl StoreBuilder {
         let seed = rng.next_u64();
         let limits = Limits { seed: rng.next_u64(), ..self.limits };
         let space = Space::new(self.clock, self.databases, shards, self.max_string, limits, seed);
-        let store = Store { inner: Arc::new(Inner::new(space)), db: 0 };
+        let inner = Inner::new(space);
+        inner.set_reader_buffer(self.reader_buffer);
+        inner.notify_events(self.event_classes);
+        inner.settings.set_password(self.password);
+        inner.space.tunables.set_allows_debug(self.allows_debug);
+        let store = Store { inner: Arc::new(inner), db: 0, within: None };
         if let Some(interval) = self.purge_every {
             purge_in_background(&store, interval);
         }
@@ -169,8 +240,11 @@ fn purge_in_background(store: &Store, interval: Duration) {
         loop {
             std::thread::sleep(interval);
             let Some(inner) = inner.upgrade() else { return };
+            if !inner.space.tunables.expires_actively() {
+                continue;
+            }
             // BUSY means that a script holds keys; the next round comes.
-            let _ = Store { inner, db: 0 }.purge_expired();
+            let _ = Store { inner, db: 0, within: None }.purge_expired();
         }
     });
 }

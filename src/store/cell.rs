@@ -16,6 +16,8 @@
 
 use std::cell::UnsafeCell;
 use std::marker::PhantomData;
+use std::ops::Deref;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
@@ -57,19 +59,40 @@ impl Cell {
     }
 }
 
-/// Shards that are locked until this is dropped.
-pub(super) struct Locked<'s> {
-    cells: &'s [Cell],
+/// Shards that are locked until this is dropped. It borrows the cells, or shares them.
+pub(super) struct Locked<C: Deref<Target = [Cell]>> {
+    cells: C,
     set: ShardSet,
     mode: LockMode,
     /// A lock is released by the thread that took it.
     this_thread: PhantomData<*const ()>,
 }
 
-impl<'s> Locked<'s> {
+/// Those of a caller that lasts no longer than the store.
+pub(super) type Borrowed<'s> = Locked<&'s [Cell]>;
+
+// SAFETY: (5) what is reached through it may be used from any thread (see 1). Only `within.rs` moves one, into a lock
+// that other threads can look into; the thread that put it there takes it out, so it is that one which releases.
+unsafe impl Send for Locked<Arc<[Cell]>> {}
+
+impl<'s> Borrowed<'s> {
+    #[inline]
+    pub(super) fn cell(&self, index: usize) -> &'s Cell {
+        &self.cells[index]
+    }
+
+    /// The same locks for an owner that shares the cells; this one has none afterwards.
+    pub(super) fn share(&mut self, cells: &Arc<[Cell]>) -> Locked<Arc<[Cell]>> {
+        assert!(std::ptr::eq(self.cells, &**cells), "the cells of one store are not those of another");
+        let set = std::mem::take(&mut self.set);
+        Locked { cells: Arc::clone(cells), set, mode: self.mode, this_thread: PhantomData }
+    }
+}
+
+impl<C: Deref<Target = [Cell]>> Locked<C> {
     /// None yet.
     #[inline]
-    pub(super) fn none(cells: &'s [Cell], mode: LockMode) -> Locked<'s> {
+    pub(super) fn none(cells: C, mode: LockMode) -> Locked<C> {
         Locked { cells, set: ShardSet::default(), mode, this_thread: PhantomData }
     }
 
@@ -81,11 +104,6 @@ impl<'s> Locked<'s> {
     #[inline]
     pub(super) fn mode(&self) -> LockMode {
         self.mode
-    }
-
-    #[inline]
-    pub(super) fn cell(&self, index: usize) -> &'s Cell {
-        &self.cells[index]
     }
 
     /// Locks one more shard if nobody holds it against that. The caller must not have it already, which answers false.
@@ -152,14 +170,14 @@ impl<'s> Locked<'s> {
     }
 }
 
-impl Drop for Locked<'_> {
+impl<C: Deref<Target = [Cell]>> Drop for Locked<C> {
     #[inline]
     fn drop(&mut self) {
         self.release_all();
     }
 }
 
-impl Shards for Locked<'_> {
+impl<C: Deref<Target = [Cell]>> Shards for Locked<C> {
     #[inline]
     fn shard(&self, index: usize) -> Option<&Shard> {
         self.get(index)
@@ -168,5 +186,9 @@ impl Shards for Locked<'_> {
     #[inline]
     fn shard_mut(&mut self, index: usize) -> Option<&mut Shard> {
         self.get_mut(index)
+    }
+
+    fn try_lock(&mut self, index: usize) -> bool {
+        self.try_add(index)
     }
 }

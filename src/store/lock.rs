@@ -13,15 +13,22 @@
 //! A caller that waits for a script which ran out of time after it had written does not wait for ever either: it gets
 //! `BUSY`.
 
+use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 
-use super::cell::{Cell, Locked};
+use super::blocked::Leftover;
+use super::cell::{Borrowed, Cell, Locked};
+use super::events::Events;
+use super::inbox::{Inbox, MOST_BYTES};
+use super::monitor::Monitors;
+use super::pubsub::Pubsub;
+use super::{Clients, Settings, SlowLog};
 use crate::error::{Error, Result};
-use crate::keyspace::{Access, Ctx, Shard, Space, Stats, Turn};
+use crate::keyspace::{Access, Ctx, Effects, Key, Served, Shard, Space, Stats, Turn, audience};
 
 /// How long a waiting caller sleeps before it looks whether the holder is overdue.
 const PATIENCE: Duration = Duration::from_millis(5);
@@ -38,11 +45,21 @@ const TURNED_BACK: u32 = 4;
 
 /// What all handles of a store share.
 pub(crate) struct Inner {
-    cells: Box<[Cell]>,
+    pub(super) cells: Arc<[Cell]>,
     gate: Gate,
     pub(crate) space: Space,
     /// The same as the space's: figures that are counted here and shown by a command (INFO).
     pub(crate) stats: Arc<Stats>,
+    /// What could not be done on shards that something past its time held, for the end of that.
+    pub(super) leftovers: Mutex<Vec<Leftover>>,
+    pub(crate) pubsub: Arc<Pubsub>,
+    pub(crate) events: Events,
+    pub(crate) monitors: Monitors,
+    pub(crate) settings: Settings,
+    pub(crate) clients: Clients,
+    pub(crate) slow_log: SlowLog,
+    /// How many bytes of messages a reader may leave unread.
+    reader_buffer: AtomicUsize,
 }
 
 /// The right to wait for a shard while holding others.
@@ -59,6 +76,9 @@ struct Gate {
 pub(crate) enum Overdue {
     Script,
     Function,
+    /// Of an engine that has Valkey's texts.
+    ValkeyScript,
+    ValkeyFunction,
 }
 
 impl Overdue {
@@ -67,6 +87,8 @@ impl Overdue {
             None => 0,
             Some(Overdue::Script) => 1,
             Some(Overdue::Function) => 2,
+            Some(Overdue::ValkeyScript) => 3,
+            Some(Overdue::ValkeyFunction) => 4,
         }
     }
 
@@ -74,7 +96,9 @@ impl Overdue {
         match bits {
             0 => None,
             1 => Some(Overdue::Script),
-            _ => Some(Overdue::Function),
+            2 => Some(Overdue::Function),
+            3 => Some(Overdue::ValkeyScript),
+            _ => Some(Overdue::ValkeyFunction),
         }
     }
 
@@ -82,6 +106,8 @@ impl Overdue {
         match self {
             Overdue::Script => Error::BUSY,
             Overdue::Function => Error::BUSY_FUNCTION,
+            Overdue::ValkeyScript => Error::BUSY_VALKEY,
+            Overdue::ValkeyFunction => Error::BUSY_VALKEY_FUNCTION,
         }
     }
 }
@@ -133,6 +159,11 @@ impl ShardSet {
     }
 
     #[inline]
+    pub(crate) fn with(self, other: ShardSet) -> ShardSet {
+        ShardSet(self.0 | other.0)
+    }
+
+    #[inline]
     fn is_empty(self) -> bool {
         self.0 == 0
     }
@@ -145,9 +176,34 @@ impl ShardSet {
 }
 
 impl Inner {
-    pub(super) fn new(space: Space) -> Inner {
+    pub(super) fn new(mut space: Space) -> Inner {
+        let pubsub = Arc::new(Pubsub::default());
+        space.receivers = Some(Arc::<Pubsub>::clone(&pubsub));
         let cells = (0..space.shards()).map(|_| Cell::new(Shard::new(space.databases))).collect();
-        Inner { cells, gate: Gate::default(), stats: Arc::clone(&space.stats), space }
+        Inner {
+            cells,
+            gate: Gate::default(),
+            stats: Arc::clone(&space.stats),
+            space,
+            pubsub,
+            events: Events::default(),
+            monitors: Monitors::default(),
+            settings: Settings::default(),
+            clients: Clients::default(),
+            slow_log: SlowLog::default(),
+            reader_buffer: AtomicUsize::new(MOST_BYTES),
+            leftovers: Mutex::default(),
+        }
+    }
+
+    /// A place for messages to one reader.
+    pub(crate) fn new_inbox(&self) -> Inbox {
+        Inbox::new(self.reader_buffer.load(Ordering::Relaxed))
+    }
+
+    /// How much the readers that come from now on may leave unread.
+    pub(crate) fn set_reader_buffer(&self, bytes: usize) {
+        self.reader_buffer.store(bytes, Ordering::Relaxed);
     }
 
     #[inline]
@@ -163,12 +219,18 @@ impl Inner {
 
     /// Locks one shard.
     #[inline]
-    fn lock(&self, index: usize, mode: LockMode) -> Result<Locked<'_>> {
-        let mut locked = Locked::none(&self.cells, mode);
+    fn lock(&self, index: usize, mode: LockMode) -> Result<Borrowed<'_>> {
+        let mut locked = Locked::none(&*self.cells, mode);
         if !locked.try_add(index) {
             wait_for(&mut locked, index)?;
         }
         Ok(locked)
+    }
+
+    /// While somebody wants to hear of changes, a reader that finds a key past its time has to remove it.
+    #[inline]
+    fn mode_of_readers(&self) -> LockMode {
+        if self.space.hears(audience::EVENTS) { LockMode::Write } else { LockMode::Read }
     }
 
     #[inline]
@@ -179,8 +241,15 @@ impl Inner {
         op: impl FnOnce(&mut Ctx<'_>) -> Result<R>,
     ) -> Result<R> {
         let index = self.space.shard(hash);
-        let locked = self.lock(index, LockMode::Read)?;
-        op(&mut Ctx::new(&self.space, read(&locked, index), turn))
+        let mode = self.mode_of_readers();
+        let mut locked = self.lock(index, mode)?;
+        let access = match mode {
+            LockMode::Read => read(&locked, index),
+            LockMode::Write => write(&mut locked, index),
+        };
+        let result = op(&mut Ctx::new(&self.space, access, turn));
+        self.release(locked, turn);
+        result
     }
 
     #[inline]
@@ -192,7 +261,9 @@ impl Inner {
     ) -> Result<R> {
         let index = self.space.shard(hash);
         let mut locked = self.lock(index, LockMode::Write)?;
-        op(&mut Ctx::new(&self.space, write(&mut locked, index), turn))
+        let result = op(&mut Ctx::new(&self.space, write(&mut locked, index), turn));
+        self.release(locked, turn);
+        result
     }
 
     /// Runs an operation on a set of shards.
@@ -203,6 +274,7 @@ impl Inner {
         turn: &mut Turn,
         op: impl FnOnce(&mut Ctx<'_>) -> Result<R>,
     ) -> Result<R> {
+        let mode = if mode == LockMode::Read { self.mode_of_readers() } else { mode };
         match set.single() {
             Some(index) => {
                 let mut locked = self.lock(index, mode)?;
@@ -210,20 +282,116 @@ impl Inner {
                     LockMode::Read => read(&locked, index),
                     LockMode::Write => write(&mut locked, index),
                 };
-                op(&mut Ctx::new(&self.space, access, turn))
+                let result = op(&mut Ctx::new(&self.space, access, turn));
+                self.release(locked, turn);
+                result
             }
-            None if set.is_empty() => op(&mut Ctx::new(&self.space, Access::None, turn)),
+            None if set.is_empty() => {
+                let result = op(&mut Ctx::new(&self.space, Access::None, turn));
+                self.release(Locked::none(&*self.cells, LockMode::Read), turn);
+                result
+            }
             None => {
                 let mut held = self.hold(set, mode)?;
-                op(&mut Ctx::new(&self.space, held.access(), turn))
+                let result = op(&mut Ctx::new(&self.space, held.access(), turn));
+                held.release(turn);
+                result
             }
         }
+    }
+
+    /// The end of a turn: what it caused is settled around the release of its locks.
+    #[inline]
+    fn release(&self, mut locked: Borrowed<'_>, turn: &mut Turn) {
+        if turn.effects.is_some() {
+            self.settle(&mut locked, turn);
+            drop(locked);
+            self.settle_unlocked(turn);
+        }
+    }
+
+    /// The end of a turn that holds no lock.
+    #[cold]
+    pub(crate) fn settle_without_locks(&self, turn: &mut Turn) {
+        self.settle(&mut Locked::none(&*self.cells, LockMode::Read), turn);
+        self.settle_unlocked(turn);
+    }
+
+    /// Serves those who wait for what the turn wrote, and hands out its messages. The turn's shards are still locked, so
+    /// that nobody comes in between, and so that messages about a key come in the order of its changes.
+    #[cold]
+    pub(super) fn settle<C: Deref<Target = [Cell]>>(&self, locked: &mut Locked<C>, turn: &mut Turn) {
+        let is_exclusive = locked.mode() == LockMode::Write;
+        if is_exclusive {
+            let access = Access::Many { shards: locked, is_exclusive };
+            Ctx::new(&self.space, access, turn).serve_ready();
+        }
+        if let Some(effects) = &mut turn.effects {
+            self.deliver(std::mem::take(&mut effects.news));
+        }
+    }
+
+    /// What could not be done, or must not be, while the turn's shards were locked.
+    #[cold]
+    pub(super) fn settle_unlocked(&self, turn: &mut Turn) {
+        if let Some(effects) = turn.effects.take() {
+            let Effects { ready, expired, woken, .. } = *effects;
+            for waiter in woken {
+                waiter.wake();
+            }
+            for (db, key) in ready {
+                self.settle_or_leave(Leftover::Serve(db, key));
+            }
+            for (db, key) in expired {
+                let hash = self.space.hash(&key);
+                let mut turn = Turn::new(db);
+                // BUSY: the key is removed another time.
+                let _ = self.with_write(hash, &mut turn, |cx| {
+                    cx.purge_key(Key { bytes: &key, hash }, db);
+                    Ok(())
+                });
+            }
+        }
+        self.call_listeners();
+    }
+
+    /// Serves those who wait for a key, one of whom needs a shard which somebody else had when his turn came.
+    ///
+    /// # Errors
+    ///
+    /// The shards that are needed, one of which something past its time holds.
+    pub(super) fn serve_later(&self, db: usize, key: &[u8]) -> Result<(), ShardSet> {
+        loop {
+            let mut set = ShardSet::one(self.shard_of(key));
+            let mut turn = Turn::new(db);
+            let destinations = self.with_write(self.space.hash(key), &mut turn, |cx| Ok(cx.destinations(key)));
+            for destination in destinations.map_err(|_| set)? {
+                set.add(self.shard_of(&destination));
+            }
+            let mut held = self.hold(set, LockMode::Write).map_err(|_| set)?;
+            let mut turn = Turn::new(db);
+            let served = Ctx::new(&self.space, held.access(), &mut turn).serve(db, key);
+            held.release(&mut turn);
+            if served == Served::All {
+                return Ok(());
+            }
+            // Another waiter came first meanwhile, with a destination of its own.
+        }
+    }
+
+    /// Whether something past its time holds one of these shards, or all.
+    pub(super) fn is_overdue(&self, mut set: ShardSet) -> bool {
+        let mut is_overdue = self.gate.overdue.load(Ordering::Acquire) != 0;
+        while let Some(index) = set.pop() {
+            is_overdue |= self.cells[index].overdue().is_some();
+        }
+        is_overdue
     }
 
     /// Locks a set of shards until the answer is dropped.
     pub(crate) fn hold(&self, set: ShardSet, mode: LockMode) -> Result<Held<'_>> {
         let mut held =
-            Held { inner: self, locked: Locked::none(&self.cells, mode), gate: None, overdue: false };
+            Held { inner: self, locked: Locked::none(&*self.cells, mode), gate: None, overdue: false };
         for _ in 0..TURNED_BACK {
             let Some(taken) = held.try_set(set) else { return Ok(held) };
             held.locked.release_all();
@@ -239,12 +407,13 @@ impl Inner {
     /// Passes the gate and locks nothing: the caller [`extend`](Held::extend)s what it holds as it goes.
     pub(crate) fn hold_as_needed(&self) -> Result<Held<'_>> {
         let gate = Some(self.gate.pass()?);
-        Ok(Held { inner: self, locked: Locked::none(&self.cells, LockMode::Write), gate, overdue: false })
+        Ok(Held { inner: self, locked: Locked::none(&*self.cells, LockMode::Write), gate, overdue: false })
     }
 
     pub(super) fn purge_shard(&self, index: usize, now: i64) -> Result<usize> {
-        let mut locked = self.lock(index, LockMode::Write)?;
-        Ok(locked.get_mut(index).map_or(0, |shard| shard.purge(now, usize::MAX)))
+        let mut turn = Turn::new(0);
+        turn.now = Some(now);
+        self.with_set(ShardSet::one(index), LockMode::Write, &mut turn, |cx| Ok(cx.purge(index)))
     }
 
     /// Whether some script is past its time, holds every shard and cannot be stopped: then even a command without
@@ -256,18 +425,18 @@ impl Inner {
 }
 
 #[inline]
-fn read<'l>(locked: &'l Locked<'_>, index: usize) -> Access<'l> {
+fn read<'l>(locked: &'l Borrowed<'_>, index: usize) -> Access<'l> {
     locked.get(index).map_or(Access::None, |shard| Access::Read(index, shard))
 }
 
 #[inline]
-fn write<'l>(locked: &'l mut Locked<'_>, index: usize) -> Access<'l> {
+fn write<'l>(locked: &'l mut Borrowed<'_>, index: usize) -> Access<'l> {
     locked.get_mut(index).map_or(Access::None, |shard| Access::Write(index, shard))
 }
 
 /// Waits for a shard and locks it. The caller holds no other, or has passed the gate.
 #[cold]
-fn wait_for(locked: &mut Locked<'_>, index: usize) -> Result<()> {
+fn wait_for(locked: &mut Borrowed<'_>, index: usize) -> Result<()> {
     if spin(SPINS, || locked.try_add(index)) {
         return Ok(());
     }
@@ -326,7 +495,7 @@ impl Gate {
 /// Locked shards.
 pub(crate) struct Held<'s> {
     inner: &'s Inner,
-    locked: Locked<'s>,
+    locked: Borrowed<'s>,
     /// Dropped after the shards are released.
     gate: Option<MutexGuard<'s, ()>>,
     overdue: bool,
@@ -381,6 +550,27 @@ impl Held<'_> {
         Ok(waited)
     }
 
+    /// The end of a turn: what it caused is settled around the release of the locks.
+    #[inline]
+    pub(crate) fn release(mut self, turn: &mut Turn) {
+        if turn.effects.is_some() {
+            let inner = self.inner;
+            inner.settle(&mut self.locked, turn);
+            drop(self);
+            inner.settle_unlocked(turn);
+        }
+    }
+
+    /// The locks for an owner that shares the store; the gate stays here.
+    pub(super) fn share(&mut self) -> Locked<Arc<[Cell]>> {
+        self.locked.share(&self.inner.cells)
+    }
+
+    /// Whether more shards may be locked as they are needed.
+    pub(crate) fn grows(&self) -> bool {
+        self.gate.is_some()
+    }
+
     /// Tells callers that wait for these shards not to: the holder is past its time and cannot be stopped. One that
     /// may touch any key locks them all now, so that nobody goes on beside it.
     #[cold]
@@ -411,6 +601,10 @@ impl Drop for Held<'_> {
     fn drop(&mut self) {
         if self.overdue {
             self.flag(None);
+            // Others left work behind that needs these shards.
+            self.locked.release_all();
+            self.gate = None;
+            self.inner.pick_up();
         }
     }
 }

@@ -1,15 +1,38 @@
 //! Layer 4: the public handle, its builder, the shards and their locks. No commands.
 
+mod blocked;
 mod builder;
 mod cell;
+mod clients;
+mod events;
+mod inbox;
 mod lock;
+mod monitor;
+mod pubsub;
+mod settings;
+mod slow_log;
+mod subscription;
+mod within;
 
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::keyspace::{Ctx, Key, Turn};
 
+pub(crate) use blocked::{Blocked, Started};
 pub use builder::StoreBuilder;
+pub use events::{Cause, KeyEvent, Listener};
+pub(crate) use clients::{Client, Clients};
+pub(crate) use inbox::Inbox;
+pub use monitor::{Monitor, Observed};
+pub(crate) use monitor::NO_ADDRESS;
+pub(crate) use pubsub::Kind;
+pub use subscription::{Message, Messages, Subscription};
+pub(crate) use settings::{Settings, parse_memory};
+pub(crate) use slow_log::SlowLog;
+pub(crate) use subscription::Subscriber;
+pub use within::Transaction;
+use within::Within;
 pub(crate) use lock::{Held, Inner, LockMode, Overdue, ShardSet};
 
 /// An in-process, Redis-like store.
@@ -33,6 +56,8 @@ pub(crate) use lock::{Held, Inner, LockMode, Overdue, ShardSet};
 pub struct Store {
     pub(crate) inner: Arc<Inner>,
     db: usize,
+    /// For a handle of a transaction: what it holds.
+    within: Option<Arc<Within>>,
 }
 
 impl std::fmt::Debug for Store {
@@ -79,57 +104,12 @@ impl Store {
         if index >= self.inner.space.databases {
             return Err(Error::DB_OUT_OF_RANGE);
         }
-        Ok(Store { inner: Arc::clone(&self.inner), db: index })
+        Ok(Store { db: index, ..self.clone() })
     }
 
-    /// Runs several commands as one: nobody sees the store between them, and an `Err` puts every key back
-    /// as it was.
-    ///
-    /// Only the keys named may be touched. The store is locked for them meanwhile: `work` must use the [`Transaction`],
-    /// not the store, which would wait for itself.
-    ///
-    /// # Errors
-    ///
-    /// Whatever `work` answers, or `BUSY` when a script that ran out of time holds one of the keys.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use redmoon::{Error, Store};
-    ///
-    /// let store = Store::new();
-    /// store.set("alice", "10")?;
-    /// let moved = store.transaction(&["alice", "bob"], |tx| {
-    ///     tx.execute(&["INCRBY", "bob", "50"])?;
-    ///     if tx.execute(&["DECRBY", "alice", "50"])?.convert::<i64>()? < 0 {
-    ///         return Err(Error::new("POOR not enough money"));
-    ///     }
-    ///     Ok(())
-    /// });
-    /// assert_eq!(moved.unwrap_err().code(), "POOR");
-    /// assert_eq!(store.get("alice")?.as_deref(), Some(b"10".as_slice()));
-    /// assert_eq!(store.get("bob")?, None);
-    /// # Ok::<(), redmoon::Error>(())
-    /// ```
-    pub fn transaction<K: AsRef<[u8]>, R>(
-        &self,
-        keys: &[K],
-        work: impl FnOnce(&mut Transaction<'_, '_>) -> Result<R>,
-    ) -> Result<R> {
-        let set = keys.iter().map(|key| self.inner.shard_of(key.as_ref())).collect();
-        let mut held = self.inner.hold(set, LockMode::Write)?;
-        let mut turn = self.turn();
-        turn.undo = Some(Box::default());
-        let keys = keys.iter().map(|key| key.as_ref().into()).collect();
-        let transaction = Transaction { store: self, held: &mut held, turn: &mut turn, keys };
-        // A panic in `work` unwinds through the guard below, which rolls back before the locks are released.
-        let mut open = RollBack { transaction };
-        let result = work(&mut open.transaction);
-        if result.is_ok() {
-            open.transaction.turn.undo = None;
-        }
-        drop(open);
-        result
+    /// Whether this is the handle of a transaction.
+    pub(crate) fn is_transaction(&self) -> bool {
+        self.within.is_some()
     }
 
     pub(crate) fn turn(&self) -> Turn {
@@ -144,6 +124,9 @@ impl Store {
         op: impl FnOnce(&mut Ctx<'_>, Key<'_>) -> Result<R>,
     ) -> Result<R> {
         let key = Key { bytes: key, hash: self.inner.space.hash(key) };
+        if let Some(within) = &self.within {
+            return within.run(self, [key.bytes], |cx| op(cx, key));
+        }
         let mut turn = self.turn();
         self.inner.with_read(key.hash, &mut turn, |cx| op(cx, key))
     }
@@ -156,6 +139,9 @@ impl Store {
         op: impl FnOnce(&mut Ctx<'_>, Key<'_>) -> Result<R>,
     ) -> Result<R> {
         let key = Key { bytes: key, hash: self.inner.space.hash(key) };
+        if let Some(within) = &self.within {
+            return within.run(self, [key.bytes], |cx| op(cx, key));
+        }
         let mut turn = self.turn();
         self.inner.with_write(key.hash, &mut turn, |cx| op(cx, key))
     }
@@ -167,6 +153,9 @@ impl Store {
         mode: LockMode,
         op: impl FnOnce(&mut Ctx<'_>) -> Result<R>,
     ) -> Result<R> {
+        if let Some(within) = &self.within {
+            return within.run(self, keys, op);
+        }
         let set = keys.into_iter().map(|key| self.inner.shard_of(key)).collect();
         self.inner.with_set(set, mode, &mut self.turn(), op)
     }
@@ -177,6 +166,9 @@ impl Store {
         mode: LockMode,
         op: impl FnOnce(&mut Ctx<'_>) -> Result<R>,
     ) -> Result<R> {
+        if self.within.is_some() {
+            return Err(Error::NOT_IN_TRANSACTION);
+        }
         self.inner.with_set(self.inner.all(), mode, &mut self.turn(), op)
     }
 
@@ -203,39 +195,14 @@ impl Store {
     /// # Ok::<(), redmoon::Error>(())
     /// ```
     pub fn purge_expired(&self) -> Result<usize> {
-        let now = self.inner.space.clock.now_micros().div_euclid(1000);
+        if self.within.is_some() {
+            return Err(Error::NOT_IN_TRANSACTION);
+        }
+        let now = self.inner.space.clock.now_micros();
         let mut removed = 0;
         for index in 0..self.inner.space.shards() {
             removed += self.inner.purge_shard(index, now)?;
         }
         Ok(removed)
-    }
-}
-
-/// The operations of a [`Store::transaction`]: any command by name on the keys that it declared.
-pub struct Transaction<'t, 's> {
-    pub(crate) store: &'t Store,
-    pub(crate) held: &'t mut Held<'s>,
-    pub(crate) turn: &'t mut Turn,
-    /// The declared keys; the locked shards hold others too.
-    pub(crate) keys: Vec<Box<[u8]>>,
-}
-
-impl std::fmt::Debug for Transaction<'_, '_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Transaction").field("keys", &self.keys.len()).finish_non_exhaustive()
-    }
-}
-
-struct RollBack<'t, 's> {
-    transaction: Transaction<'t, 's>,
-}
-
-impl Drop for RollBack<'_, '_> {
-    fn drop(&mut self) {
-        let Transaction { store, held, turn, .. } = &mut self.transaction;
-        if turn.undo.is_some() {
-            Ctx::new(&store.inner.space, held.access(), turn).roll_back();
-        }
     }
 }

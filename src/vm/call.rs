@@ -4,6 +4,8 @@ use mlua::ffi;
 
 use super::core::{Core, FEW_ARGS, bytes_at, caught, core, host};
 use super::limit;
+use super::stack::{self, Argument};
+use super::Pace;
 use super::reply::{push, push_error};
 use crate::error::Error;
 use crate::num;
@@ -33,16 +35,13 @@ unsafe fn call<const RAISE: bool>(lua: *mut ffi::lua_State) -> i32 {
     unsafe {
         let core = core(lua);
         // Step 1.
-        let args = match read_args(lua, core) {
-            Ok(args) => args,
-            Err(line) => {
-                // Not even a loop of calls that never come to a command goes on for ever.
-                if (*core).watch.wants_look(0) && must_stop(core) {
-                    return stopped(lua);
-                }
-                push_error(lua, line.as_bytes(), false);
-                return if RAISE { ffi::lua_error(lua) } else { 1 };
+        let Some(args) = read_args(lua, core) else {
+            // Not even a loop of calls that never come to a command goes on for ever.
+            if (*core).watch.wants_look() && must_stop(core) {
+                return stopped(lua);
             }
+            push_error(lua, complaint(lua, core).as_bytes(), false);
+            return if RAISE { ffi::lua_error(lua) } else { 1 };
         };
         // Step 2.
         let outcome = run(core, args);
@@ -75,49 +74,79 @@ unsafe fn stopped(lua: *mut ffi::lua_State) -> i32 {
 /// No number is spelled with more bytes than this.
 const LONGEST_NUMBER: usize = 400;
 
-/// Notes the arguments of a call in the core. They are valid until the call ends or the next one is noted.
-#[inline(always)]
-pub(super) unsafe fn read_args<'c>(
-    lua: *mut ffi::lua_State,
-    core: *mut Core,
-) -> Result<&'c [&'c [u8]], &'static str> {
-    // SAFETY: (4) reasons L and C; what is read from the core's buffers is borrowed for no longer than they stay
-    // unchanged.
+/// What is wrong with arguments that cannot be read.
+#[cold]
+pub(super) unsafe fn complaint(lua: *mut ffi::lua_State, core: *mut Core) -> &'static str {
+    // SAFETY: (12) reasons L and C.
     unsafe {
-        let count = ffi::lua_gettop(lua) as usize;
-        if count == 0 {
-            return Err(Error::CALL_NO_ARGUMENTS);
-        }
-        (*core).numbers.clear();
-        let args: &mut [&'static [u8]] = if count <= FEW_ARGS {
-            &mut (&mut (*core).args)[..count]
-        } else {
-            let args = &mut (*core).more_args;
-            args.clear();
-            args.resize(count, &[]);
-            args
-        };
-        for (place, index) in args.iter_mut().zip(1..) {
-            *place = match ffi::lua_type(lua, index) {
-                ffi::LUA_TSTRING => bytes_at(lua, index),
-                ffi::LUA_TNUMBER => spell(lua, core, index, count),
-                _ => return Err(Error::CALL_ARGUMENT_TYPE),
-            };
-        }
-        Ok(args)
+        if ffi::lua_gettop(lua) == 0 { (*core).texts.no_arguments } else { (*core).texts.argument_type }
     }
 }
 
-/// Spells the number at an index, one of `count` arguments, by the rule that is set.
-unsafe fn spell(lua: *mut ffi::lua_State, core: *mut Core, index: i32, count: usize) -> &'static [u8] {
+/// Notes the arguments of a call in the core. They are valid until the call ends or the next one is noted. `None` if
+/// there are none, or one is neither string nor number.
+#[inline(always)]
+pub(super) unsafe fn read_args<'c>(lua: *mut ffi::lua_State, core: *mut Core) -> Option<&'c [&'c [u8]]> {
+    // SAFETY: (4) reasons L and C; a few arguments fit `args`; what is read from the core's buffers is borrowed for no longer than they stay
+    // unchanged.
+    unsafe {
+        if !(*core).reads_stack {
+            return read_args_slowly(lua, core);
+        }
+        let (first, count) = stack::arguments(lua);
+        if count.wrapping_sub(1) >= FEW_ARGS {
+            return read_args_slowly(lua, core);
+        }
+        (*core).numbers.clear();
+        let args = (&raw mut (*core).args).cast::<&'static [u8]>();
+        for at in 0..count {
+            let arg = match stack::read(first.add(at)) {
+                Argument::Bytes(bytes) => bytes,
+                Argument::Number(number) => spell(core, number, count - at),
+                Argument::Other => return None,
+            };
+            args.add(at).write(arg);
+        }
+        Some(std::slice::from_raw_parts(args, count))
+    }
+}
+
+/// The same through the API, and for any number of arguments.
+#[cold]
+unsafe fn read_args_slowly<'c>(lua: *mut ffi::lua_State, core: *mut Core) -> Option<&'c [&'c [u8]]> {
+    // SAFETY: (11) as 4.
+    unsafe {
+        let count = ffi::lua_gettop(lua) as usize;
+        if count == 0 {
+            return None;
+        }
+        (*core).numbers.clear();
+        let args = &mut (*core).more_args;
+        args.clear();
+        args.resize(count, &[]);
+        for (place, index) in args.iter_mut().zip(1..) {
+            *place = match ffi::lua_type(lua, index) {
+                ffi::LUA_TSTRING => bytes_at(lua, index),
+                ffi::LUA_TNUMBER => {
+                    spell(core, ffi::lua_tonumber(lua, index), count + 1 - index.unsigned_abs() as usize)
+                }
+                _ => return None,
+            };
+        }
+        Some(args)
+    }
+}
+
+/// Spells a number by the rule that is set; `left` arguments, this one included, are still to come.
+#[inline(never)]
+unsafe fn spell(core: *mut Core, number: f64, left: usize) -> &'static [u8] {
     // SAFETY: (5) reasons L and C; `numbers` has its room before anything points into it, so it does not move.
     unsafe {
         let numbers = &mut (*core).numbers;
         if numbers.is_empty() {
-            numbers.reserve((count + 1 - index.unsigned_abs() as usize) * LONGEST_NUMBER);
+            numbers.reserve(left * LONGEST_NUMBER);
         }
         let start = numbers.len();
-        let number = ffi::lua_tonumber(lua, index);
         if (*core).numbers_as_g17 {
             num::format_g17(number, numbers);
         } else {
@@ -134,12 +163,17 @@ unsafe fn run(core: *mut Core, args: &[&[u8]]) -> Outcome {
     // SAFETY: (7) reason C; the references are to different fields of the core.
     unsafe {
         let reply = &mut (*core).reply;
-        if (*core).watch.wants_look(reply.len()) && must_stop(core) {
+        if (*core).watch.wants_look() && must_stop(core) {
             return Outcome::Stopped;
         }
         reply.clear((*core).protocol);
         let Some(host) = host(core) else { return fail(core, &Error::INTERNAL) };
-        match caught(|| host.call(args, reply)) {
+        let mut pace = Pace::Quick;
+        let result = caught(|| host.call(args, reply, &mut pace));
+        if pace == Pace::Any {
+            (*core).watch.count_long_call();
+        }
+        match result {
             Some(Ok(())) => Outcome::Replied,
             Some(Err(error)) => fail_with(core, error),
             None => fail(core, &Error::INTERNAL),

@@ -16,6 +16,8 @@ use super::libs::{Json, Level};
 use super::limit::Watch;
 use super::reply::Tokens;
 use super::scan::Needs;
+use super::server::Server;
+use crate::error::ScriptTexts;
 use crate::protocol::Protocol;
 use crate::value::Value;
 
@@ -31,6 +33,9 @@ pub(super) struct Core {
     pub(super) main: *mut ffi::lua_State,
     /// The thread of the state that runs: the main one, or a coroutine.
     pub(super) running: *mut ffi::lua_State,
+    /// Whose tables and texts the state has.
+    pub(super) server: Server,
+    pub(super) texts: &'static ScriptTexts,
     /// The host of the running script.
     pub(super) host: Option<NonNull<dyn Host>>,
     /// The arguments of the call that is being made. They point into Lua strings of that call's frame, or into
@@ -73,6 +78,8 @@ pub(super) struct Core {
     pub(super) library: LibraryRoom,
     /// Set when a script touched the collector's settings.
     pub(super) tuned_gc: bool,
+    /// Whether arguments are read straight off the stack ([`stack`](super::stack)).
+    pub(super) reads_stack: bool,
 }
 
 /// KEYS and ARGV: borrowed from the caller of [`Vm::run`](super::Vm::run) for the length of the preparation; `None`

@@ -263,6 +263,9 @@ const IN_LOADING_REDIS: &[&CStr] = &[
     c"LOG_WARNING",
     c"REDIS_VERSION",
     c"REDIS_VERSION_NUM",
+    c"SERVER_NAME",
+    c"VALKEY_VERSION",
+    c"VALKEY_VERSION_NUM",
     c"log",
 ];
 
@@ -292,8 +295,10 @@ unsafe extern "C-unwind" fn open(lua: *mut ffi::lua_State) -> i32 {
         ffi::lua_createtable(lua, 0, HARMLESS.len() as i32);
         let plain = 5;
         for name in HARMLESS {
-            ffi::lua_getfield_(lua, script_plain, name.as_ptr());
-            ffi::lua_setfield(lua, plain, name.as_ptr());
+            ffi::lua_pushstring_(lua, name.as_ptr());
+            ffi::lua_pushvalue(lua, -1);
+            ffi::lua_rawget_(lua, script_plain);
+            ffi::lua_rawset(lua, plain);
         }
         ffi::lua_createtable(lua, 0, 40);
         let globals = 6;
@@ -307,15 +312,19 @@ unsafe extern "C-unwind" fn open(lua: *mut ffi::lua_State) -> i32 {
             ffi::lua_pushnil(lua);
             ffi::lua_setfield(lua, globals, name.as_ptr());
         }
-        for name in [c"redis", c"server"] {
+        let server = (*core(lua)).server;
+        for name in server.tables() {
             ffi::lua_pushvalue(lua, redis);
             ffi::lua_setfield(lua, plain, name.as_ptr());
             ffi::lua_pushvalue(lua, redis_proxy);
             ffi::lua_setfield(lua, globals, name.as_ptr());
         }
         guard(lua);
+        ffi::lua_pushvalue(lua, plain);
+        guard(lua);
+        ffi::lua_settop(lua, globals);
         ffi::lua_pushvalue(lua, globals);
-        protect(lua);
+        protect::protect_globals(lua);
         let proxy = 7;
         ffi::lua_pushvalue(lua, proxy);
         ffi::lua_setfield(lua, ffi::LUA_REGISTRYINDEX, FUNCTION_GLOBALS.as_ptr());
@@ -333,7 +342,7 @@ unsafe extern "C-unwind" fn open(lua: *mut ffi::lua_State) -> i32 {
         guard(lua);
         protect(lua);
         ffi::lua_createtable(lua, 0, 2);
-        for name in [c"redis", c"server"] {
+        for name in server.tables() {
             ffi::lua_pushvalue(lua, -2);
             ffi::lua_setfield(lua, -2, name.as_ptr());
         }
@@ -536,23 +545,24 @@ unsafe extern "C-unwind" fn register_function(lua: *mut ffi::lua_State) -> i32 {
     // nothing frees them; the reference is the last thing that may raise. Step 2 copies into the core inside `caught`.
     unsafe {
         let core = core(lua);
+        let texts = (*core).texts;
         if !(*core).library.is_loading {
-            raise(lua, "ERR redis.register_function can only be called on FUNCTION LOAD command");
+            raise(lua, texts.register_outside_load);
         }
         let flags = match ffi::lua_gettop(lua) {
             1 => read_named(lua),
             2 => {
                 if ffi::lua_isstring(lua, 1) == 0 {
-                    raise(lua, "ERR first argument to redis.register_function must be a string");
+                    raise(lua, texts.register_first);
                 }
                 if ffi::lua_type(lua, 2) != ffi::LUA_TFUNCTION {
-                    raise(lua, "ERR second argument to redis.register_function must be a function");
+                    raise(lua, texts.register_second);
                 }
                 ffi::lua_pushnil(lua);
                 ffi::lua_insert(lua, 2);
                 0
             }
-            _ => raise(lua, "ERR wrong number of arguments to redis.register_function"),
+            _ => raise(lua, texts.register_count),
         };
         let (name_at, description_at, callback_at) = (1, 2, 3);
         // Numbers become strings in place.
@@ -593,12 +603,9 @@ fn is_name(name: &[u8]) -> bool {
 unsafe fn read_named(lua: *mut ffi::lua_State) -> u32 {
     // SAFETY: (12) reason L. No key is converted while the table is walked.
     unsafe {
+        let texts = (*core(lua)).texts;
         if ffi::lua_type(lua, 1) != ffi::LUA_TTABLE {
-            raise(
-                lua,
-                "ERR calling redis.register_function with a single argument is only applicable to Lua table \
-                 (representing named arguments).",
-            );
+            raise(lua, texts.register_one_argument);
         }
         let (name_at, description_at, callback_at) = (2, 3, 4);
         ffi::lua_settop(lua, 4);
@@ -609,45 +616,39 @@ unsafe fn read_named(lua: *mut ffi::lua_State) -> u32 {
                 ffi::LUA_TSTRING => bytes_at(lua, -2),
                 // No name is a number.
                 ffi::LUA_TNUMBER => &[],
-                _ => raise(lua, "ERR named argument key given to redis.register_function is not a string"),
+                _ => raise(lua, texts.register_key),
             };
             let is = |name: &str| key.eq_ignore_ascii_case(name.as_bytes());
             if is("function_name") {
                 if ffi::lua_isstring(lua, -1) == 0 {
-                    raise(
-                        lua,
-                        "ERR function_name argument given to redis.register_function must be a string",
-                    );
+                    raise(lua, texts.register_name_type);
                 }
                 ffi::lua_replace(lua, name_at);
             } else if is("description") {
                 if ffi::lua_isstring(lua, -1) == 0 {
-                    raise(lua, "ERR description argument given to redis.register_function must be a string");
+                    raise(lua, texts.register_description_type);
                 }
                 ffi::lua_replace(lua, description_at);
             } else if is("callback") {
                 if ffi::lua_type(lua, -1) != ffi::LUA_TFUNCTION {
-                    raise(lua, "ERR callback argument given to redis.register_function must be a function");
+                    raise(lua, texts.register_callback_type);
                 }
                 ffi::lua_replace(lua, callback_at);
             } else if is("flags") {
                 if ffi::lua_type(lua, -1) != ffi::LUA_TTABLE {
-                    raise(
-                        lua,
-                        "ERR flags argument to redis.register_function must be a table representing function flags",
-                    );
+                    raise(lua, texts.register_flags_type);
                 }
                 flags = read_flags(lua);
                 ffi::lua_settop(lua, -2);
             } else {
-                raise(lua, "ERR unknown argument given to redis.register_function");
+                raise(lua, texts.register_unknown);
             }
         }
         if ffi::lua_isnil(lua, name_at) != 0 {
-            raise(lua, "ERR redis.register_function must get a function name argument");
+            raise(lua, texts.register_no_name);
         }
         if ffi::lua_isnil(lua, callback_at) != 0 {
-            raise(lua, "ERR redis.register_function must get a callback argument");
+            raise(lua, texts.register_no_callback);
         }
         ffi::lua_remove(lua, 1);
         flags

@@ -18,16 +18,15 @@ use super::reply::push_error;
 use crate::clock::monotonic_nanos;
 use crate::error::Error;
 
-/// The line of a killed script's error.
-pub(crate) const KILLED: &[u8] = b"ERR Script killed by user with SCRIPT KILL...";
-
 /// Instructions between two looks, at first, and at most: 1,000 cheap ones take some 5 microseconds, a look 30
 /// nanoseconds. A loop over a library function that takes 50 microseconds is then looked at every 10 milliseconds.
 const FEW: i32 = 200;
 const MANY: i32 = 1_000;
-/// Calls of commands between two looks, at first and at most.
-const FIRST_CALLS: u32 = 4;
-const MOST_CALLS: u32 = 16;
+/// Calls of quick commands between two looks, at first and at most.
+const FIRST_CALLS: u32 = 16;
+const MOST_CALLS: u32 = 64;
+/// A call that may have taken long counts as so many.
+const LONG_CALL: u32 = 4;
 /// Looks that are closer than this (nanoseconds) are made rarer, and more frequent when they are this much apart.
 const CLOSE: u64 = 20_000;
 const FAR: u64 = 500_000;
@@ -142,6 +141,10 @@ impl Control {
         self.0.load(Ordering::Acquire) & OVERDUE != 0
     }
 
+    fn is_function(&self) -> bool {
+        self.0.load(Ordering::Relaxed) & FUNCTION != 0
+    }
+
     fn is_killed(&self) -> bool {
         self.0.load(Ordering::Relaxed) & KILL != 0
     }
@@ -194,9 +197,20 @@ impl Watch {
 
     /// Whether this call of a command should look at the clock.
     #[inline]
-    pub(super) fn wants_look(&mut self, tokens: usize) -> bool {
+    pub(super) fn wants_look(&mut self) -> bool {
         self.calls = self.calls.saturating_sub(1);
-        self.calls == 0 || tokens > 256
+        self.calls == 0
+    }
+
+    /// The call that was just made may have taken long.
+    #[inline]
+    pub(super) fn count_long_call(&mut self) {
+        self.calls = self.calls.saturating_sub(LONG_CALL - 1).max(1);
+    }
+
+    /// The next call looks, whatever it is.
+    pub(super) fn look_soon(&mut self) {
+        self.calls = 1;
     }
 
     /// Sets the next look of the calls by how long it was since the last one.
@@ -308,10 +322,21 @@ unsafe fn raise(lua: *mut ffi::lua_State, stop: Stop) -> ! {
                 ffi::lua_sethook(lua, Some(hook), ffi::LUA_MASKLINE, 0);
                 let main = (*core(lua)).main;
                 ffi::lua_sethook(main, Some(hook), ffi::LUA_MASKLINE, 0);
-                push_error(lua, KILLED, false);
+                push_error(lua, killed(lua), false);
             }
         }
         ffi::lua_error(lua)
+    }
+}
+
+/// The line of a killed script's error.
+unsafe fn killed(lua: *mut ffi::lua_State) -> &'static [u8] {
+    // SAFETY: (9) reason C.
+    unsafe {
+        let core = core(lua);
+        let texts = (*core).texts;
+        let is_function = (*core).watch.control.is_function();
+        if is_function { texts.function_killed } else { texts.killed }.as_bytes()
     }
 }
 
@@ -327,7 +352,7 @@ pub(super) unsafe fn check(lua: *mut ffi::lua_State) {
             ffi::lua_sethook(lua, Some(hook), ffi::LUA_MASKCOUNT, MANY);
             match stop {
                 Stop::TimeLimit => push_error(lua, Error::SCRIPT_TIMED_OUT.as_bytes(), true),
-                Stop::Kill => push_error(lua, KILLED, false),
+                Stop::Kill => push_error(lua, killed(lua), false),
             }
             ffi::lua_error(lua);
         }

@@ -33,24 +33,37 @@ mod libs;
 mod limit;
 mod load;
 mod protect;
+mod recent;
 mod reply;
 mod run;
 mod scan;
+mod server;
 mod setup;
+mod stack;
 
 pub(crate) use self::core::Place;
 pub(crate) use library::{LibraryFunction, LoadFailure, Registration};
 pub(crate) use libs::JsonSettings;
-pub(crate) use limit::{Control, KILLED, Sort};
+pub(crate) use limit::{Control, Sort};
 pub(crate) use run::{Failure, Function, Limits, Raised, Vm};
+pub(crate) use server::Server;
 
 use crate::error::Result;
 use crate::reply::Reply;
 
+/// How long a command takes, as far as that is known without a clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// At most some microseconds.
+    Quick,
+    /// That depends on the data.
+    Any,
+}
+
 /// What a script may ask of the world.
 pub(crate) trait Host {
-    /// `redis.call` and `redis.pcall`.
-    fn call(&mut self, args: &[&[u8]], out: &mut dyn Reply) -> Result<()>;
+    /// `redis.call` and `redis.pcall`. Leaves `pace` alone if the command was a quick one.
+    fn call(&mut self, args: &[&[u8]], out: &mut dyn Reply, pace: &mut Pace) -> Result<()>;
     /// Whether the script has called a command that writes.
     fn has_written(&self) -> bool;
     /// Whether the script waited for other scripts since this was last asked: that time does not count.

@@ -15,6 +15,20 @@ const READ_ONLY: &std::ffi::CStr = c"Attempt to modify a readonly table";
 
 /// Replaces the table on top of the stack by a proxy of it.
 pub(super) unsafe fn protect(lua: *mut ffi::lua_State) {
+    // SAFETY: (19) as 1.
+    unsafe { protect_with(lua, refuse_write) }
+}
+
+/// Replaces a table of globals on top of the stack by a proxy of it.
+pub(super) unsafe fn protect_globals(lua: *mut ffi::lua_State) {
+    // SAFETY: (20) as 1.
+    unsafe {
+        let names = (*core(lua)).server.names_globals();
+        protect_with(lua, if names { refuse_global } else { refuse_write });
+    }
+}
+
+unsafe fn protect_with(lua: *mut ffi::lua_State, refuse_write: ffi::lua_CFunction) {
     // SAFETY: (1) reasons L and C.
     unsafe {
         let core = core(lua);
@@ -54,6 +68,41 @@ pub(super) unsafe fn behind(lua: *mut ffi::lua_State, index: i32) -> Option<i32>
 unsafe extern "C-unwind" fn refuse_write(lua: *mut ffi::lua_State) -> i32 {
     // SAFETY: (3) reason L; adds the position of the function that wrote.
     unsafe { ffi::luaL_error(lua, READ_ONLY.as_ptr()) }
+}
+
+/// As [`refuse_write`], with the name of the global.
+unsafe extern "C-unwind" fn refuse_global(lua: *mut ffi::lua_State) -> i32 {
+    // SAFETY: (21) reason L; a name that is no string becomes one in this function's own place for it.
+    unsafe {
+        let name = match ffi::lua_isstring(lua, 2) {
+            0 => ffi::lua_typename(lua, ffi::lua_type(lua, 2)),
+            _ => ffi::lua_tolstring(lua, 2, std::ptr::null_mut()),
+        };
+        ffi::luaL_error(lua, c"Script attempted to create global variable '%s'".as_ptr(), name)
+    }
+}
+
+/// Raises that a function reached for a table of globals, if the server has a text for that: the value at the index is
+/// a proxy.
+unsafe fn refuse_globals(lua: *mut ffi::lua_State, index: i32, text: &std::ffi::CStr) {
+    // SAFETY: (22) reasons L and C.
+    unsafe {
+        if (*core(lua)).server.names_globals() && is_globals(lua, index) {
+            ffi::luaL_error(lua, text.as_ptr());
+        }
+    }
+}
+
+/// Whether the value at the index is `_G`, of scripts or of functions.
+unsafe fn is_globals(lua: *mut ffi::lua_State, index: i32) -> bool {
+    // SAFETY: (14) reason L.
+    unsafe {
+        ffi::lua_getfield_(lua, ffi::LUA_REGISTRYINDEX, GLOBALS.as_ptr());
+        ffi::lua_getfield_(lua, ffi::LUA_REGISTRYINDEX, FUNCTION_GLOBALS.as_ptr());
+        let is = ffi::lua_rawequal(lua, index, -1) != 0 || ffi::lua_rawequal(lua, index, -2) != 0;
+        ffi::lua_settop(lua, -3);
+        is
+    }
 }
 
 /// Raises the refusal as a C function of Redis's Lua does: without a position.
@@ -159,9 +208,8 @@ unsafe extern "C-unwind" fn getmetatable(lua: *mut ffi::lua_State) -> i32 {
         if behind(lua, 1).is_none() {
             return stock(lua);
         }
-        ffi::lua_getfield_(lua, ffi::LUA_REGISTRYINDEX, GLOBALS.as_ptr());
-        ffi::lua_getfield_(lua, ffi::LUA_REGISTRYINDEX, FUNCTION_GLOBALS.as_ptr());
-        if ffi::lua_rawequal(lua, 1, -1) != 0 || ffi::lua_rawequal(lua, 1, -2) != 0 {
+        refuse_globals(lua, 1, c"Script attempted to access metatable of global environment");
+        if is_globals(lua, 1) {
             ffi::lua_getfield_(lua, ffi::LUA_REGISTRYINDEX, GLOBALS_META.as_ptr());
         } else {
             ffi::lua_pushnil(lua);
@@ -174,6 +222,7 @@ unsafe extern "C-unwind" fn setmetatable(lua: *mut ffi::lua_State) -> i32 {
     // SAFETY: (9) reason L.
     unsafe {
         if behind(lua, 1).is_some() && matches!(ffi::lua_type(lua, 2), ffi::LUA_TNIL | ffi::LUA_TTABLE) {
+            refuse_globals(lua, 1, c"Script attempted to set metatable of global environment");
             refuse(lua);
         }
         stock(lua)
@@ -201,6 +250,7 @@ unsafe extern "C-unwind" fn rawset(lua: *mut ffi::lua_State) -> i32 {
         if behind(lua, 1).is_some() {
             ffi::luaL_checkany(lua, 2);
             ffi::luaL_checkany(lua, 3);
+            refuse_globals(lua, 1, c"Script attempted to access rawset with global environment");
             refuse(lua);
         }
         stock(lua)

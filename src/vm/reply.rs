@@ -5,6 +5,7 @@ use std::sync::Arc;
 use mlua::ffi;
 
 use super::core::{Core, push_bytes};
+use super::recent::{Known, Recent};
 use super::run::KEPT;
 use crate::error::Error;
 use crate::num;
@@ -27,6 +28,7 @@ pub(super) struct Tokens {
     protocol: Protocol,
     /// Aggregates that are being pushed.
     open: Vec<Open>,
+    recent: Recent,
 }
 
 impl Default for Tokens {
@@ -41,6 +43,7 @@ impl Default for Tokens {
             errors: Vec::new(),
             protocol: Protocol::Resp2,
             open: Vec::new(),
+            recent: Recent::default(),
         }
     }
 }
@@ -53,6 +56,10 @@ enum Token {
     /// The status OK, which most writes answer.
     Ok,
     Bulk(Span),
+    /// As `Bulk`; the string may be kept at this place of `recent`.
+    Again(u8, Span),
+    /// The string that is kept at this place of `recent`.
+    Kept(u8),
     /// One of `shared`.
     Shared(usize),
     Status(Span),
@@ -129,9 +136,8 @@ impl Tokens {
         }
     }
 
-    #[inline]
-    pub(super) fn len(&self) -> usize {
-        self.count
+    pub(super) fn recent(&mut self) -> &mut Recent {
+        &mut self.recent
     }
 
     #[inline]
@@ -173,9 +179,19 @@ impl Reply for Tokens {
     fn ok(&mut self) {
         self.put(Token::Ok);
     }
+    #[inline]
     fn bulk(&mut self, bytes: &[u8]) {
+        let known = if self.count == 0 { self.recent.note(bytes) } else { Known::New };
+        if let Known::Kept(place) = known {
+            self.first = Token::Kept(place);
+            self.count = 1;
+            return;
+        }
         match self.keep(bytes) {
-            Some(span) => self.put(Token::Bulk(span)),
+            Some(span) => self.put(match known {
+                Known::Again(place) => Token::Again(place, span),
+                _ => Token::Bulk(span),
+            }),
             None => self.shared(&Arc::new(bytes.to_vec())),
         }
     }
@@ -223,6 +239,9 @@ impl Reply for Tokens {
     }
 }
 
+/// A reply of more takes so long to push that the limits are looked at.
+const MANY_TOKENS: usize = 256;
+
 /// Upvalues of the C functions that call [`push`]: strings that it would otherwise look up for each status.
 pub(super) const NAME_OK: i32 = 1;
 pub(super) const TEXT_OK: i32 = 2;
@@ -234,6 +253,9 @@ pub(super) unsafe fn push(lua: *mut ffi::lua_State, core: *mut Core) {
     unsafe {
         let tokens = &raw mut (*core).reply;
         match (*tokens).first {
+            Token::Kept(place) if (*tokens).count == 1 => {
+                ffi::lua_rawgeti_(lua, ffi::LUA_REGISTRYINDEX, (*tokens).recent.reference(place));
+            }
             Token::Bulk(span) if (*tokens).count == 1 => push_bytes(lua, span.of(&(*tokens).bytes)),
             Token::Integer(number) if (*tokens).count == 1 => ffi::lua_pushnumber(lua, number as f64),
             _ => push_any(lua, core),
@@ -245,6 +267,9 @@ unsafe fn push_any(lua: *mut ffi::lua_State, core: *mut Core) {
     // SAFETY: (1) reasons L and C; the tokens are not changed while they are pushed, and `open` is only touched here.
     unsafe {
         let tokens = &raw mut (*core).reply;
+        if (*tokens).count > MANY_TOKENS {
+            (*core).watch.look_soon();
+        }
         if (*tokens).count == 1 {
             // An aggregate that is alone is empty.
             if let Some(open) = push_token(lua, tokens, (*tokens).first) {
@@ -318,6 +343,17 @@ unsafe fn push_token(lua: *mut ffi::lua_State, tokens: *mut Tokens, token: Token
                 ffi::lua_pushvalue(lua, ffi::lua_upvalueindex(NAME_OK));
                 ffi::lua_pushvalue(lua, ffi::lua_upvalueindex(TEXT_OK));
                 ffi::lua_rawset(lua, -3);
+                None
+            }
+            Token::Kept(place) => {
+                ffi::lua_rawgeti_(lua, ffi::LUA_REGISTRYINDEX, (*tokens).recent.reference(place));
+                None
+            }
+            Token::Again(place, span) => {
+                push_bytes(lua, span.of(&(*tokens).bytes));
+                ffi::lua_pushvalue(lua, -1);
+                ffi::lua_rawseti_(lua, ffi::LUA_REGISTRYINDEX, (*tokens).recent.reference(place));
+                (*tokens).recent.keep(place);
                 None
             }
             Token::Bulk(span) => {

@@ -17,8 +17,9 @@ use super::limit::{self, Control, Sort, Stop, Watch};
 use super::load::load_text;
 use super::reply::Tokens;
 use super::scan::{Environment, Needs, Use};
+use super::server::Server;
 use super::setup::{self, BASE_TOP, CONVERT, DESCRIBE, HANDLER, LOAD, PREPARE};
-use super::{Host, core::PROTECTED};
+use super::{Host, core::PROTECTED, stack};
 use crate::error::Error;
 use crate::protocol::Protocol;
 use crate::value::Value;
@@ -91,16 +92,18 @@ pub(crate) enum Failure {
 }
 
 impl Vm {
-    /// A new state with Redis's libraries and no script, whose memory may grow to `memory` bytes.
+    /// A new state with a server's libraries and no script, whose memory may grow to `memory` bytes.
     ///
     /// # Errors
     ///
     /// Memory for it was refused.
-    pub(crate) fn new(memory: usize) -> Result<Vm, Error> {
+    pub(crate) fn new(memory: usize, server: Server) -> Result<Vm, Error> {
         let core = Box::new(Core {
             memory: Memory::new(),
             main: std::ptr::null_mut(),
             running: std::ptr::null_mut(),
+            server,
+            texts: server.texts(),
             host: None,
             args: [&[]; FEW_ARGS],
             more_args: Vec::new(),
@@ -126,6 +129,7 @@ impl Vm {
             protected_len: 0,
             library: LibraryRoom::default(),
             tuned_gc: false,
+            reads_stack: false,
         });
         let core = NonNull::from(Box::leak(core));
         // SAFETY: (2) reasons L and C of the layer's head; set-up runs in protected mode, and the names under which it
@@ -140,6 +144,9 @@ impl Vm {
             if ffi::lua_cpcall(lua, setup::open, std::ptr::null_mut()) != 0 {
                 return Err(Error::VM_MEMORY);
             }
+            // If memory for this is refused, arguments are read the long way.
+            ffi::lua_cpcall(lua, stack::probe, std::ptr::null_mut());
+            ffi::lua_settop(lua, 0);
             for name in [HANDLER_NAME, PREPARE_NAME, CONVERT_NAME, DESCRIBE_NAME, LOAD_NAME] {
                 ffi::lua_getfield_(lua, ffi::LUA_REGISTRYINDEX, name.as_ptr());
             }
@@ -205,6 +212,15 @@ impl Vm {
     /// The compiler's message.
     pub(crate) fn compile(&mut self, source: &[u8]) -> Result<Function, Vec<u8>> {
         let lua = self.lua.as_ptr();
+        // SAFETY: (24) reason C.
+        let prologue = unsafe { (*self.core.as_ptr()).server.prologue() };
+        let with_prologue;
+        let source = if prologue.is_empty() {
+            source
+        } else {
+            with_prologue = [prologue, source].concat();
+            &with_prologue
+        };
         let request: (*const u8, usize) = (source.as_ptr(), source.len());
         // SAFETY: (8) reason L; the request and the source outlive the call, light user data and values that are on
         // the stack already need no memory, and the stack has room for them (`LUA_MINSTACK`).

@@ -4,7 +4,7 @@ use std::ffi::{CStr, c_void};
 
 use mlua::ffi;
 
-use super::core::{Core, push_bytes};
+use super::core::{Core, core, push_bytes};
 use super::load::{load, load_text, loadstring};
 use super::protect::{self, BASE, GLOBALS, STRING_META, TABLE, protect};
 use super::scan::HARMLESS;
@@ -104,10 +104,11 @@ pub(super) unsafe extern "C-unwind" fn open(lua: *mut ffi::lua_State) -> i32 {
         ffi::lua_setfield(lua, -2, c"gfind".as_ptr());
         ffi::lua_settop(lua, globals);
 
-        ffi::lua_getfield_(lua, ffi::LUA_REGISTRYINDEX, run::HANDLER_NAME.as_ptr());
-        ffi::lua_pushvalue(lua, -1);
-        ffi::lua_setfield(lua, globals, c"__redis__err__handler".as_ptr());
-        ffi::lua_setfield(lua, globals, c"__server__err__handler".as_ptr());
+        let server = (*core(lua)).server;
+        for name in server.handlers() {
+            ffi::lua_getfield_(lua, ffi::LUA_REGISTRYINDEX, run::HANDLER_NAME.as_ptr());
+            ffi::lua_setfield(lua, globals, name.as_ptr());
+        }
 
         for (name, open) in libs::ADDED {
             open(lua);
@@ -116,23 +117,26 @@ pub(super) unsafe extern "C-unwind" fn open(lua: *mut ffi::lua_State) -> i32 {
 
         // The plain environment, with the tables as they are before they get proxies.
         libs::open_redis(lua);
-        ffi::lua_pushvalue(lua, -1);
-        ffi::lua_pushvalue(lua, -1);
-        ffi::lua_setfield(lua, globals, c"redis".as_ptr());
-        ffi::lua_setfield(lua, globals, c"server".as_ptr());
+        for name in server.tables() {
+            ffi::lua_pushvalue(lua, -1);
+            ffi::lua_setfield(lua, globals, name.as_ptr());
+        }
         ffi::lua_createtable(lua, 0, HARMLESS.len() as i32 + 2);
         for name in HARMLESS {
             ffi::lua_getfield_(lua, globals, name.as_ptr());
             ffi::lua_setfield(lua, -2, name.as_ptr());
         }
+        protect::guard(lua);
         let plain = 2;
         ffi::lua_insert(lua, plain);
 
         // Tables behind proxies.
         protect(lua);
-        ffi::lua_pushvalue(lua, -1);
-        ffi::lua_setfield(lua, globals, c"redis".as_ptr());
-        ffi::lua_setfield(lua, globals, c"server".as_ptr());
+        for name in server.tables() {
+            ffi::lua_pushvalue(lua, -1);
+            ffi::lua_setfield(lua, globals, name.as_ptr());
+        }
+        ffi::lua_settop(lua, -2);
         for name in LIBRARIES.iter().chain(libs::ADDED.iter().map(|(name, _)| name)) {
             ffi::lua_getfield_(lua, globals, name.as_ptr());
             protect(lua);
@@ -149,7 +153,7 @@ pub(super) unsafe extern "C-unwind" fn open(lua: *mut ffi::lua_State) -> i32 {
         // `_G` itself: every chunk that is loaded from now on has the proxy as its environment.
         ffi::lua_pushvalue(lua, globals);
         protect::guard_globals(lua);
-        protect(lua);
+        protect::protect_globals(lua);
         ffi::lua_pushvalue(lua, -1);
         ffi::lua_setfield(lua, ffi::LUA_REGISTRYINDEX, GLOBALS.as_ptr());
         ffi::lua_pushvalue(lua, -1);

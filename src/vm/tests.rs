@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::blob::Blob;
-use crate::error::Error;
+use crate::error::{Error, ScriptTexts};
 use crate::value::Value;
 
 /// How one host call ends in a panic.
@@ -57,7 +57,7 @@ impl Host for Fake {
         false
     }
 
-    fn call(&mut self, args: &[&[u8]], out: &mut dyn Reply) -> Result<()> {
+    fn call(&mut self, args: &[&[u8]], out: &mut dyn Reply, pace: &mut Pace) -> Result<()> {
         self.calls += 1;
         self.seen = args.iter().map(|arg| arg.to_vec()).collect();
         let number =
@@ -144,6 +144,7 @@ impl Host for Fake {
             }
             _ => return Err(Error::new("ERR no such reply")),
         }
+        *pace = Pace::Any;
         Ok(())
     }
 
@@ -195,7 +196,7 @@ end
 "#;
 
 fn vm() -> Vm {
-    Vm::new(usize::MAX).unwrap()
+    Vm::new(usize::MAX, Server::Any).unwrap()
 }
 
 fn run_with(vm: &mut Vm, host: &mut Fake, source: &str, limits: Limits) -> Result<Value, Failure> {
@@ -486,9 +487,9 @@ fn numbers_of_every_size_are_spelled_for_commands() {
 fn arguments_that_are_neither_text_nor_number_are_refused() {
     for call in ["call", "pcall"] {
         for (args, line) in [
-            ("", Error::CALL_NO_ARGUMENTS),
-            ("'echo', {}", Error::CALL_ARGUMENT_TYPE),
-            ("nil", Error::CALL_ARGUMENT_TYPE),
+            ("", ScriptTexts::REDIS.no_arguments),
+            ("'echo', {}", ScriptTexts::REDIS.argument_type),
+            ("nil", ScriptTexts::REDIS.argument_type),
         ] {
             let source = format!("return redis.{call}({args})");
             match run(&source) {
@@ -708,7 +709,7 @@ fn a_kill_from_another_thread_ends_a_script_that_has_not_written() {
     let killer = std::thread::spawn(move || while control.kill(Sort::Script).is_err() {});
     let endless = "while true do pcall(function() while true do end end) end";
     let (line, _) = raised(run_with(&mut vm, &mut Fake::new(), endless, NO_LIMITS));
-    assert_eq!(line.as_bytes(), KILLED);
+    assert_eq!(line, ScriptTexts::REDIS.killed);
     killer.join().unwrap();
     assert_eq!(run_with(&mut vm, &mut Fake::new(), "return 1", NO_LIMITS).unwrap(), Value::Integer(1));
 }
@@ -738,7 +739,7 @@ fn a_result_past_its_limit_is_refused_and_one_below_it_is_not() {
 
 #[test]
 fn a_script_at_the_memory_limit_fails_and_the_next_one_has_room_again() {
-    let mut vm = Vm::new(1 << 20).unwrap();
+    let mut vm = Vm::new(1 << 20, Server::Any).unwrap();
     let mut host = Fake::new();
     for source in [
         "local t = {} while true do t[#t + 1] = {} end",

@@ -81,7 +81,7 @@ fn a_step_that_fails_does_not_keep_the_others_from_running() {
         .command(&["INCR", "k"])
         .script(&failing, NONE, NONE)
         .command(&["GET", "k"]);
-    let replies = pipeline.execute_each();
+    let replies = pipeline.execute_each().unwrap();
     assert_eq!(replies[0], Ok(Value::ok()));
     assert_eq!(replies[1].as_ref().unwrap_err().to_string(), "ERR value is not an integer or out of range");
     assert_eq!(replies[2].as_ref().unwrap_err().code(), "MINE");

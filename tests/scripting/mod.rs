@@ -4,6 +4,7 @@ mod cache;
 mod collections;
 mod conversion;
 mod defined;
+mod dialects;
 mod flags;
 mod functions;
 mod kill_at_random;
@@ -13,6 +14,7 @@ mod money;
 mod parallel;
 mod peers;
 mod random_scripts;
+mod rollback;
 mod script_object;
 
 use std::sync::mpsc::channel;

@@ -67,6 +67,30 @@ impl Client {
         (0..count).map(|_| self.read_reply().to_vec()).collect()
     }
 
+    /// The bytes of the replies that have come so far, one after the other.
+    pub(crate) fn come(&mut self) -> Vec<Vec<u8>> {
+        const CHUNK: usize = 64 * 1024;
+        self.stream.set_nonblocking(true).expect("a socket that does not wait");
+        loop {
+            let length = self.buffer.len();
+            self.buffer.resize(length + CHUNK, 0);
+            let received = self.stream.read(&mut self.buffer[length..]);
+            self.buffer.truncate(length + received.as_ref().copied().unwrap_or(0));
+            match received {
+                Ok(0) => panic!("redis-server closed the connection"),
+                Ok(_) => {}
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => break,
+                Err(error) => panic!("redis-server does not answer: {error}"),
+            }
+        }
+        self.stream.set_nonblocking(false).expect("a socket that waits");
+        let mut replies = Vec::new();
+        while self.start < self.buffer.len() {
+            replies.push(self.read_reply().to_vec());
+        }
+        replies
+    }
+
     /// Reads the next `count` replies away, none of which may be an error.
     pub(crate) fn discard_many(&mut self, count: usize) {
         for _ in 0..count {

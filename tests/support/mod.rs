@@ -75,6 +75,11 @@ impl Oracle {
         Client::connect(&socket(&self.directory)).expect("redis-server accepts a connection")
     }
 
+    /// Where it listens, for a test with a client of its own.
+    pub(crate) fn socket(&self) -> PathBuf {
+        socket(&self.directory)
+    }
+
     /// What the server calls its version, for messages.
     pub(crate) fn version(&self) -> String {
         let info = self.connect().raw(&["INFO", "server"]);

@@ -124,7 +124,7 @@ enum Picked<'a> {
 
 fn hrandfield(cx: &mut Ctx<'_>, key: Key<'_>, picks: Picks, put: &mut dyn FnMut(Picked<'_>)) -> Result<()> {
     let mut rng = cx.space.rng();
-    let max_string = cx.space.max_string;
+    let max_string = cx.space.max_string.get();
     let found = read(cx, key, |hash, now| {
         picks.check_size(max_string)?;
         match picks {

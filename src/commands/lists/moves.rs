@@ -41,7 +41,7 @@ pub(in crate::commands) const COMMANDS: &[CommandSpec] = &[
 ];
 
 /// `LEFT` or `RIGHT`.
-fn side(args: Args<'_>, at: usize) -> Result<ListSide> {
+pub(in crate::commands) fn side(args: Args<'_>, at: usize) -> Result<ListSide> {
     if args.is(at, "LEFT") {
         Ok(ListSide::Left)
     } else if args.is(at, "RIGHT") {
@@ -69,7 +69,7 @@ fn reply_moved(moved: Option<Blob>, out: &mut dyn Reply) -> Result<()> {
 }
 
 /// The destination matters only if there is something to move.
-fn lmove(
+pub(in crate::commands) fn lmove(
     cx: &mut Ctx<'_>,
     source: Key<'_>,
     destination: Key<'_>,

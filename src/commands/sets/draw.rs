@@ -121,7 +121,7 @@ fn srandmember<'c>(cx: &'c mut Ctx<'_>, key: Key<'_>) -> Result<Option<Item<'c>>
 }
 
 fn srandmember_with(cx: &mut Ctx<'_>, key: Key<'_>, picks: Picks, out: &mut impl Sink) -> Result<()> {
-    let (mut rng, max_string) = (cx.space.rng(), cx.space.max_string);
+    let (mut rng, max_string) = (cx.space.rng(), cx.space.max_string.get());
     match (cx.find_as::<Set>(key)?, picks) {
         (None, _) => out.start(0),
         (Some(set), Picks::Distinct(count)) if count >= set.len() => super::put_all(set, out),

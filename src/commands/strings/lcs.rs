@@ -117,7 +117,7 @@ fn texts(cx: &mut Ctx<'_>, a: &[u8], b: &[u8]) -> Result<(Blob, Blob)> {
 
 /// For [`Wanted::Length`] only the length is filled in.
 fn lcs(cx: &Ctx<'_>, a: &[u8], b: &[u8], wanted: Wanted) -> Result<Lcs> {
-    check_size(a.len(), b.len(), cx.space.max_string)?;
+    check_size(a.len(), b.len(), cx.space.max_string.get())?;
     let min_len = match wanted {
         Wanted::Length => return Ok(Lcs { length: lcs_length(a, b), text: Vec::new(), matches: Vec::new() }),
         Wanted::Text => 0,

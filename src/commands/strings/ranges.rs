@@ -111,7 +111,7 @@ fn append_cmd(cx: &mut Ctx<'_>, args: Args<'_>, out: &mut dyn Reply) -> Result<(
 
 /// Answers the new length.
 fn append(cx: &mut Ctx<'_>, key: Key<'_>, value: &[u8]) -> Result<usize> {
-    let max = cx.space.max_string;
+    let max = cx.space.max_string.get();
     let grown = cx.update(key, "append", |entry| {
         let offset = entry.text()?.len();
         let len = end_of(offset, value, max)?;
@@ -138,7 +138,7 @@ fn setrange(cx: &mut Ctx<'_>, key: Key<'_>, offset: usize, value: &[u8]) -> Resu
         // Nothing is written then, not even the zeros up to the offset.
         return Ok(cx.peek(key).map(Entry::text).transpose()?.map_or(0, Text::len));
     }
-    let max = cx.space.max_string;
+    let max = cx.space.max_string.get();
     let grown = cx.update(key, "setrange", |entry| {
         let len = entry.text()?.len().max(end_of(offset, value, max)?);
         write_at(entry, offset, value, len)?;

@@ -78,7 +78,7 @@ impl ZsetEnd {
 }
 
 /// Members on their way out of a set, from one of its ends on.
-struct Popped<'z> {
+pub(in crate::commands) struct Popped<'z> {
     pairs: Pairs<'z>,
     end: ZsetEnd,
 }
@@ -101,7 +101,7 @@ impl<'z> Iterator for Popped<'z> {
 impl ExactSizeIterator for Popped<'_> {}
 
 /// Shows up to `count` members to `take` before they go; `None` if the set does not exist.
-fn pop<R>(
+pub(in crate::commands) fn pop<R>(
     cx: &mut Ctx<'_>,
     key: Key<'_>,
     end: ZsetEnd,
@@ -158,13 +158,19 @@ fn pop_cmd(cx: &mut Ctx<'_>, args: Args<'_>, end: ZsetEnd, out: &mut dyn Reply) 
     Ok(())
 }
 
+/// `MIN` or `MAX`.
+pub(in crate::commands) fn end(args: Args<'_>, at: usize) -> Result<ZsetEnd> {
+    if args.is(at, "MIN") {
+        Ok(ZsetEnd::Min)
+    } else if args.is(at, "MAX") {
+        Ok(ZsetEnd::Max)
+    } else {
+        Err(Error::SYNTAX)
+    }
+}
+
 fn zmpop_cmd(cx: &mut Ctx<'_>, args: Args<'_>, out: &mut dyn Reply) -> Result<()> {
-    let end = |at| match () {
-        () if args.is(at, "MIN") => Ok(ZsetEnd::Min),
-        () if args.is(at, "MAX") => Ok(ZsetEnd::Max),
-        () => Err(Error::SYNTAX),
-    };
-    let MultiPop { keys, end, count } = MultiPop::parse(args, end)?;
+    let MultiPop { keys, end, count } = MultiPop::parse(args, |at| end(args, at))?;
     let popped = zmpop(cx, keys, end, count, |key, popped| {
         out.array(2);
         out.bulk(key);
@@ -235,7 +241,7 @@ enum Drawn<'z> {
 
 fn draw<'c>(cx: &'c mut Ctx<'_>, key: Key<'_>, picks: Picks) -> Result<Drawn<'c>> {
     let mut rng = cx.space.rng();
-    let max_string = cx.space.max_string;
+    let max_string = cx.space.max_string.get();
     let Some(set) = cx.find_as::<Zset>(key)? else {
         return Ok(Drawn::Distinct(Vec::new().into_iter()));
     };

@@ -9,7 +9,7 @@ use crate::rng::Rng;
 
 /// Low ones, so that few steps lead through all forms.
 fn low() -> Limits {
-    Limits { hash_entries: 6, hash_value: 20, ..Limits::default() }
+    Limits { hash_entries: 6.into(), hash_value: 20.into(), ..Limits::default() }
 }
 
 type Model = BTreeMap<Vec<u8>, (Vec<u8>, Option<i64>)>;
@@ -225,7 +225,7 @@ fn a_hash_is_called_a_table_past_the_limits_and_stays_one() {
             assert_eq!(hash.get(&vec![b'f'; field], 0).map(Item::len), Some(value));
         }
     }
-    let hash = filled(5, &Limits { hash_entries: 4, ..limits });
+    let hash = filled(5, &Limits { hash_entries: 4.into(), ..limits.clone() });
     assert_eq!(hash.encoding(), "hashtable");
 }
 
@@ -256,7 +256,7 @@ fn a_hash_with_deadlines_goes_the_same_way() {
 
 #[test]
 fn limits_without_bound_do_not_break_the_packed_form() {
-    let limits = Limits { hash_entries: usize::MAX, hash_value: usize::MAX, ..Limits::default() };
+    let limits = Limits { hash_entries: usize::MAX.into(), hash_value: usize::MAX.into(), ..Limits::default() };
     let mut hash = filled(20_000, &limits);
     assert!(hash.set_deadline(b"field5", Some(9)));
     assert_eq!((hash.len(9), hash.len(10), hash.deadline(b"field5", 0)), (20_000, 19_999, Some(Some(9))));
@@ -285,7 +285,7 @@ fn fields_with_deadlines_survive_a_table_that_becomes_sparse() {
 
 #[test]
 fn picks_are_fair_also_where_most_fields_are_past_their_time() {
-    let limits = Limits { hash_entries: 4, ..Limits::default() };
+    let limits = Limits { hash_entries: 4.into(), ..Limits::default() };
     for (fields, due) in [(4, 0), (4, 2), (20, 0), (20, 16), (1_000, 996)] {
         let mut hash = filled(fields, &limits);
         for number in 0..due {

@@ -11,7 +11,7 @@ fn text(item: Item<'_>) -> Vec<u8> {
 }
 
 fn limits(list_size: i32) -> Limits {
-    Limits { list_size, ..Limits::default() }
+    Limits { list_size: list_size.into(), ..Limits::default() }
 }
 
 fn nodes(list: &List) -> Vec<&Packed> {

@@ -101,13 +101,13 @@ fn a_string_among_many_integers_makes_a_table() {
 
 #[test]
 fn limits_of_nothing_make_tables_at_once() {
-    let limits = Limits { intset_entries: 0, set_entries: 0, ..Limits::default() };
+    let limits = Limits { intset_entries: 0.into(), set_entries: 0.into(), ..Limits::default() };
     for member in ["1", "word"] {
         let mut set = Set::default();
         assert!(set.insert(member.as_bytes(), &limits));
         assert_eq!((form(&set), set.len()), ("table", 1));
     }
-    let limits = Limits { intset_entries: 3, ..Limits::default() };
+    let limits = Limits { intset_entries: 3.into(), ..Limits::default() };
     let mut set = Set::default();
     for (member, expected) in [("1", "ints"), ("2", "ints"), ("3", "ints"), ("4", "packed")] {
         assert!(set.insert(member.as_bytes(), &limits));
@@ -284,9 +284,9 @@ fn member() -> impl Strategy<Value = Vec<u8>> {
 
 fn limits() -> impl Strategy<Value = Limits> {
     (0usize..20, 0usize..20, 1usize..70).prop_map(|(intset_entries, set_entries, set_value)| Limits {
-        intset_entries,
-        set_entries,
-        set_value,
+        intset_entries: intset_entries.into(),
+        set_entries: set_entries.into(),
+        set_value: set_value.into(),
         ..Limits::default()
     })
 }
@@ -310,7 +310,7 @@ proptest! {
                 }
             }
             prop_assert_eq!((set.len(), set.is_empty()), (expected.len(), expected.is_empty()));
-            let is_small = set.len() <= limits.intset_entries || !matches!(set, Set::Ints(_));
+            let is_small = set.len() <= limits.intset_entries.get() || !matches!(set, Set::Ints(_));
             prop_assert!(is_small);
         }
         prop_assert_eq!(model(&set), expected);

@@ -2,23 +2,19 @@
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
+use std::sync::LazyLock;
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::rng::Rng;
 
-const LIMITS: Limits = Limits {
-    hash_entries: 0,
-    hash_value: 0,
-    list_size: 0,
-    intset_entries: 0,
-    set_entries: 0,
-    set_value: 0,
-    zset_entries: 12,
-    zset_value: 10,
+static LIMITS: LazyLock<Limits> = LazyLock::new(|| Limits {
+    zset_entries: 12.into(),
+    zset_value: 10.into(),
     seed: 5,
-};
+    ..Limits::default()
+});
 
 /// A set and the sorted list of what is in it.
 #[derive(Clone, Default)]
@@ -43,7 +39,8 @@ impl Pair {
             Some(_) => drop(self.model.remove(old.unwrap())),
             None => {
                 self.is_large |=
-                    self.model.len() + 1 > LIMITS.zset_entries || member.len() > LIMITS.zset_value;
+                    self.model.len() + 1 > LIMITS.zset_entries.get()
+                        || member.len() > LIMITS.zset_value.get();
             }
         }
         assert!(changed);

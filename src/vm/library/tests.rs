@@ -5,11 +5,12 @@
 use super::*;
 use crate::error::Result;
 use crate::reply::Reply;
+use crate::vm::{Pace, Server};
 
 struct Fake;
 
 impl Host for Fake {
-    fn call(&mut self, _: &[&[u8]], out: &mut dyn Reply) -> Result<()> {
+    fn call(&mut self, _: &[&[u8]], out: &mut dyn Reply, _: &mut Pace) -> Result<()> {
         out.bulk(&[b'x'; 300]);
         Ok(())
     }
@@ -37,7 +38,7 @@ impl Host for Fake {
 const NO_LIMITS: Limits = Limits { time: None, reply: usize::MAX };
 
 fn vm() -> Vm {
-    Vm::new(64 * 1024 * 1024).unwrap()
+    Vm::new(64 * 1024 * 1024, Server::Any).unwrap()
 }
 
 fn load(vm: &mut Vm, text: &str) -> Loaded {

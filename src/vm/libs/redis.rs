@@ -4,13 +4,12 @@ use std::ffi::CStr;
 
 use mlua::ffi;
 
-use crate::protocol::{Protocol, REDIS_VERSION};
-use crate::vm::call::{read_args, redis_call, redis_pcall};
+use crate::protocol::{Protocol, REDIS_VERSION, REDIS_VERSION_OF_VALKEY, VALKEY_VERSION, version_number};
+use crate::vm::recent;
+use crate::vm::call::{complaint, read_args, redis_call, redis_pcall};
 use crate::vm::core::{bytes_at, caught, core, host, push_bytes};
 use crate::vm::reply::push_error;
-
-/// [`REDIS_VERSION`] as a number, a byte a part.
-const VERSION_NUM: f64 = 0x0007_000f as f64;
+use crate::vm::server::Server;
 
 const FUNCTIONS: &[(&CStr, ffi::lua_CFunction)] = &[
     (c"acl_check_cmd", acl_check_cmd),
@@ -37,14 +36,15 @@ const NUMBERS: &[(&CStr, f64)] = &[
     (c"REPL_SLAVE", 2.0),
     (c"REPL_REPLICA", 2.0),
     (c"REPL_ALL", 3.0),
-    (c"REDIS_VERSION_NUM", VERSION_NUM),
 ];
 
 /// Pushes the table.
 pub(in crate::vm) unsafe fn open(lua: *mut ffi::lua_State) {
     // SAFETY: (1) reason L of the layer's head.
     unsafe {
-        ffi::lua_createtable(lua, 0, (FUNCTIONS.len() + NUMBERS.len() + 1) as i32);
+        let server = (*core(lua)).server;
+        recent::reserve(lua);
+        ffi::lua_createtable(lua, 0, (FUNCTIONS.len() + NUMBERS.len() + 5) as i32);
         for (name, function) in FUNCTIONS {
             // What `reply::push` expects of the functions that use it; the others do not look.
             ffi::lua_pushstring_(lua, c"ok".as_ptr());
@@ -56,8 +56,29 @@ pub(in crate::vm) unsafe fn open(lua: *mut ffi::lua_State) {
             ffi::lua_pushnumber(lua, *number);
             ffi::lua_setfield(lua, -2, name.as_ptr());
         }
-        push_bytes(lua, REDIS_VERSION.as_bytes());
-        ffi::lua_setfield(lua, -2, c"REDIS_VERSION".as_ptr());
+        if server == Server::Valkey {
+            set_version(lua, c"REDIS_VERSION", c"REDIS_VERSION_NUM", REDIS_VERSION_OF_VALKEY);
+            set_version(lua, c"VALKEY_VERSION", c"VALKEY_VERSION_NUM", VALKEY_VERSION);
+            push_bytes(lua, b"valkey");
+            ffi::lua_setfield(lua, -2, c"SERVER_NAME".as_ptr());
+        } else {
+            set_version(lua, c"REDIS_VERSION", c"REDIS_VERSION_NUM", REDIS_VERSION);
+        }
+        for name in server.lacks() {
+            ffi::lua_pushnil(lua);
+            ffi::lua_setfield(lua, -2, name.as_ptr());
+        }
+    }
+}
+
+/// Sets two fields of the table on top of the stack.
+unsafe fn set_version(lua: *mut ffi::lua_State, text: &CStr, number: &CStr, version: &str) {
+    // SAFETY: (14) reason L.
+    unsafe {
+        push_bytes(lua, version.as_bytes());
+        ffi::lua_setfield(lua, -2, text.as_ptr());
+        ffi::lua_pushnumber(lua, f64::from(version_number(version)));
+        ffi::lua_setfield(lua, -2, number.as_ptr());
     }
 }
 
@@ -95,7 +116,7 @@ unsafe extern "C-unwind" fn error_reply(lua: *mut ffi::lua_State) -> i32 {
         let end = text.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n')).map_or(0, |last| last + 1);
         let text = &text[..end];
         ffi::lua_createtable(lua, 0, 1);
-        if text.contains(&b' ') {
+        if text.contains(&b' ') || !(*core(lua)).server.adds_code() {
             push_bytes(lua, text);
         } else {
             push_bytes(lua, b"ERR ");
@@ -151,14 +172,14 @@ unsafe extern "C-unwind" fn log(lua: *mut ffi::lua_State) -> i32 {
     unsafe {
         let count = ffi::lua_gettop(lua);
         if count < 2 {
-            raise(lua, b"ERR redis.log() requires two arguments or more.");
+            raise(lua, (*core(lua)).texts.log_arguments.as_bytes());
         }
         if ffi::lua_isnumber(lua, 1) == 0 {
             raise(lua, b"ERR First argument must be a number (log level).");
         }
         let level = ffi::lua_tonumber(lua, 1).trunc();
         if !(0.0..=3.0).contains(&level) {
-            raise(lua, b"ERR Invalid debug level.");
+            raise(lua, (*core(lua)).texts.log_level.as_bytes());
         }
         // Numbers become strings in place first: that may raise.
         for index in 2..=count {
@@ -193,7 +214,7 @@ unsafe extern "C-unwind" fn setresp(lua: *mut ffi::lua_State) -> i32 {
     // SAFETY: (9) reasons L and C.
     unsafe {
         if ffi::lua_gettop(lua) != 1 {
-            raise(lua, b"ERR redis.setresp() requires one argument.");
+            raise(lua, (*core(lua)).texts.setresp_arguments.as_bytes());
         }
         (*core(lua)).protocol = match ffi::lua_tonumber(lua, 1).trunc() {
             2.0 => Protocol::Resp2,
@@ -209,7 +230,7 @@ unsafe extern "C-unwind" fn set_repl(lua: *mut ffi::lua_State) -> i32 {
     // SAFETY: (10) reason L.
     unsafe {
         if ffi::lua_gettop(lua) != 1 {
-            raise(lua, b"ERR redis.set_repl() requires two arguments.");
+            raise(lua, (*core(lua)).texts.set_repl_arguments.as_bytes());
         }
         let flags = crate::num::f64_to_i64(ffi::lua_tonumber(lua, 1));
         if flags & !3 != 0 {
@@ -241,13 +262,10 @@ unsafe extern "C-unwind" fn acl_check_cmd(lua: *mut ffi::lua_State) -> i32 {
     // SAFETY: (13) reasons L and C; the host is called inside `caught`.
     unsafe {
         let core = core(lua);
-        let args = match read_args(lua, core) {
-            Ok(args) => args,
-            Err(line) => raise(lua, line.as_bytes()),
-        };
+        let Some(args) = read_args(lua, core) else { raise(lua, complaint(lua, core).as_bytes()) };
         let known = caught(|| host(core).is_some_and(|host| host.knows(args)));
         if known != Some(true) {
-            raise(lua, b"ERR Invalid command passed to redis.acl_check_cmd()");
+            raise(lua, (*core).texts.acl_check_unknown.as_bytes());
         }
         ffi::lua_pushboolean(lua, 1);
         1

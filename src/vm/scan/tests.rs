@@ -1,9 +1,9 @@
 //! Which chunks Lua must count the instructions of.
 
-use crate::vm::Vm;
+use crate::vm::{Server, Vm};
 
 fn is_counted(source: &str) -> bool {
-    Vm::new(usize::MAX).unwrap().compile(source.as_bytes()).unwrap().is_counted()
+    Vm::new(usize::MAX, Server::Any).unwrap().compile(source.as_bytes()).unwrap().is_counted()
 }
 
 #[test]

@@ -51,7 +51,7 @@ pub(super) fn any(rng: &mut Rng) -> Option<Step> {
 }
 
 /// A command for a script, whose reply may yet be one that cannot be compared exactly.
-pub(super) fn for_script(rng: &mut Rng) -> Step {
+pub(crate) fn for_script(rng: &mut Rng) -> Step {
     draw(rng, 0, |family| family.in_scripts).expect("some family comes in scripts")
 }
 
