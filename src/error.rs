@@ -698,6 +698,10 @@ impl Error {
         )
     }
 
+    #[cfg(feature = "resp")]
+    pub(crate) const MAX_CLIENTS: Error =
+        Error::fixed(&Fixed { kind: ErrorKind::NotAllowed, text: "ERR max number of clients reached" });
+
     /// What is told a peer that breaks the serialization protocol.
     #[cfg(feature = "resp")]
     pub(crate) fn protocol(what: &str) -> Error {
@@ -713,7 +717,7 @@ impl Error {
     /// An EXEC that could not be tried.
     pub(crate) fn exec_refused(error: &Error) -> Error {
         let line = error.as_bytes();
-        let why = line.strip_prefix(error.code().as_bytes()).unwrap_or(line).trim_ascii_start();
+        let why = line.strip_prefix(b"ERR ").unwrap_or(line);
         let text = [b"EXECABORT Transaction discarded because of: ", why].concat();
         Error::owned(ErrorKind::NotAllowed, text)
     }

@@ -63,8 +63,8 @@ impl Soaker {
     fn push(&mut self, list: &str) {
         let element = self.element();
         match self.rng.below(7) {
-            0 => drop(self.store.rpush(list, &[&element]).unwrap()),
-            1 => drop(self.store.lpush(list, &[&element]).unwrap()),
+            0 => assert!(self.store.rpush(list, &[&element]).unwrap() > 0),
+            1 => assert!(self.store.lpush(list, &[&element]).unwrap() > 0),
             2 => drop(self.session.execute(&["RPUSH", list, &element]).unwrap()),
             3 => {
                 let script = "return redis.call('RPUSH', KEYS[1], ARGV[1])";
@@ -79,9 +79,8 @@ impl Soaker {
                 // Pushed by way of a key of its own.
                 let own = format!("own:{element}");
                 self.store.rpush(&own, &[&element]).unwrap();
-                if !self.store.lmove(&own, list, ListSide::Left, ListSide::Left).unwrap().is_some() {
-                    panic!("nobody else knows the key");
-                }
+                let moved = self.store.lmove(&own, list, ListSide::Left, ListSide::Left).unwrap();
+                assert!(moved.is_some(), "nobody else knows the key");
             }
             _ => {
                 self.store.transaction(&[list], |tx| tx.rpush(list, &[&element])).unwrap();

@@ -35,7 +35,9 @@ const SUBCOMMANDS: &[CommandSpec] = &[
         .arity(-2),
     row("SAVE", no_file_cmd).summary("Writes users into a file: there is none."),
     row("USERS", users_cmd).summary("Gives the names of the users."),
-    row("WHOAMI", whoami_cmd).summary("Gives the name of the caller's user.").flags(NOSCRIPT | LOADING | STALE),
+    row("WHOAMI", whoami_cmd)
+        .summary("Gives the name of the caller's user.")
+        .flags(NOSCRIPT | LOADING | STALE),
 ];
 
 const fn row(name: &'static str, run: fn(&Store, Args<'_>, &mut dyn Reply) -> Result<()>) -> CommandSpec {

@@ -48,7 +48,7 @@ const SUBCOMMANDS: &[CommandSpec] = &[
         .syntax(
             "<filter: ip:port:string | <new-format: [ID client-id:integer] | \
              [normal_master_slave_pubsub: TYPE <NORMAL | MASTER | SLAVE | REPLICA | PUBSUB>] | [USER username] | \
-             [ADDR ip:port:string] | [LADDR ip:port:string] | [SKIPME yes/no:string] [...]>>",
+             [ADDR ip:port:string] | [LADDR ip:port:string] | [SKIPME yes/no:string] ...>>",
         )
         .arity(-3)
         .flags(ADMIN | NOSCRIPT | LOADING | STALE),
@@ -64,13 +64,13 @@ const SUBCOMMANDS: &[CommandSpec] = &[
         .flags(ADMIN | NOSCRIPT | LOADING | STALE)
         .tips(&["nondeterministic_output"]),
     own("NO-EVICT")
-        .summary("Says whether the connection is spared when connections take too much memory.")
+        .summary("Marks the connection as one to be spared when memory is short: only the mark is kept.")
         .since("7.0.0")
         .syntax("<enabled: ON | OFF>")
         .arity(3)
         .flags(ADMIN | NOSCRIPT | LOADING | STALE),
     own("NO-TOUCH")
-        .summary("Says whether the connection's commands leave the access times of keys alone.")
+        .summary("Marks the connection as one that should leave access times alone: only the mark is kept.")
         .since("7.2.0")
         .syntax("<enabled: ON | OFF>")
         .arity(3),

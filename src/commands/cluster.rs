@@ -29,7 +29,9 @@ const fn alone(name: &'static str) -> CommandSpec {
 const SUBCOMMANDS: &[CommandSpec] = &[
     question("INFO").summary("Tells the state of the cluster: there is none."),
     question("MYID").summary("Tells the number of the node: it has none.").tips(&[]),
-    question("NODES").summary("Describes the nodes: there are none.").complexity("O(N), N being the number of nodes."),
+    question("NODES")
+        .summary("Describes the nodes: there are none.")
+        .complexity("O(N), N being the number of nodes."),
     question("SHARDS")
         .summary("Describes the shards: there are none.")
         .since("7.0.0")

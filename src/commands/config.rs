@@ -75,8 +75,8 @@ fn help_cmd(_: &Store, _: Args<'_>, out: &mut dyn Reply) -> Result<()> {
 
 fn get_cmd(store: &Store, args: Args<'_>, out: &mut dyn Reply) -> Result<()> {
     let patterns = args.from(2);
-    let found = store
-        .settings(|name| patterns.iter().any(|pattern| glob::matches(pattern, name.as_bytes(), true)));
+    let found =
+        store.settings(|name| patterns.iter().any(|pattern| glob::matches(pattern, name.as_bytes(), true)));
     out.map(found.len());
     for (name, value) in found {
         out.bulk(name.as_bytes());

@@ -289,7 +289,7 @@ fn expire(
 ) -> Result<bool> {
     let deadline = when.any_deadline(cx, command)?;
     if let Some(condition) = condition {
-        let Some(entry) = cx.peek(key) else { return Ok(false) };
+        let Some(entry) = cx.find_to_write(key) else { return Ok(false) };
         if !condition.holds(entry.deadline(), deadline) {
             return Ok(false);
         }
@@ -308,7 +308,7 @@ fn persist_cmd(cx: &mut Ctx<'_>, args: Args<'_>, out: &mut dyn Reply) -> Result<
 
 /// Takes the deadline of a key away, for GETEX too; false if there was none.
 pub(super) fn persist(cx: &mut Ctx<'_>, key: Key<'_>) -> bool {
-    let has_deadline = cx.peek(key).is_some_and(|entry| entry.deadline().is_some());
+    let has_deadline = cx.find_to_write(key).is_some_and(|entry| entry.deadline().is_some());
     has_deadline && cx.set_deadline(key, None, "persist")
 }
 

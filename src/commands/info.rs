@@ -3,11 +3,11 @@
 use std::fmt::Write as _;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::spec::{Group, category, flag::*};
 use super::memory::{Totals, totals};
+use super::spec::{Group, category, flag::*};
 use super::{Args, CommandSpec, table};
-use crate::error::Result;
 use crate::clock::processor_nanos;
+use crate::error::Result;
 use crate::keyspace::{Ctx, Shard};
 use crate::protocol::REDIS_VERSION;
 use crate::reply::Reply;

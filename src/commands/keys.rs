@@ -7,7 +7,7 @@ pub(super) mod object;
 use super::spec::{access::*, flag::*, key, keys};
 use super::{Args, CommandSpec};
 use crate::error::{Error, Result};
-use crate::keyspace::{Ctx, Key};
+use crate::keyspace::{Ctx, Key, UNTOLD};
 use crate::reply::Reply;
 use crate::store::{LockMode, Store};
 
@@ -170,7 +170,8 @@ fn copy(cx: &mut Ctx<'_>, source: Key<'_>, destination: Key<'_>, options: CopyOp
     if !options.replace && cx.peek_in(destination, there).is_some() {
         return Ok(false);
     }
-    cx.replace_entry(destination, there, Some(copy), "copy_to");
+    cx.replace_entry(destination, there, copy);
+    cx.also_in(destination, there, "copy_to");
     Ok(true)
 }
 
@@ -215,8 +216,10 @@ fn move_key(cx: &mut Ctx<'_>, key: Key<'_>, there: usize) -> Result<bool> {
     if cx.peek_in(key, there).is_some() {
         return Ok(false);
     }
-    let Some(entry) = cx.take(key, "move_from") else { return Ok(false) };
-    cx.replace_entry(key, there, Some(entry), "move_to");
+    let Some(entry) = cx.take(key, UNTOLD) else { return Ok(false) };
+    cx.replace_entry(key, there, entry);
+    cx.also(key, "move_from");
+    cx.also_in(key, there, "move_to");
     Ok(true)
 }
 
@@ -233,17 +236,19 @@ fn renamenx_cmd(cx: &mut Ctx<'_>, args: Args<'_>, out: &mut dyn Reply) -> Result
 
 /// Whether the key has the new name now; without `replace` it has not if that name was taken.
 fn rename(cx: &mut Ctx<'_>, old: Key<'_>, new: Key<'_>, replace: bool) -> Result<bool> {
-    if cx.peek(old).is_none() {
+    if cx.find_to_write(old).is_none() {
         return Err(Error::NO_SUCH_KEY);
     }
     if old.bytes == new.bytes {
         return Ok(replace);
     }
-    if !replace && cx.peek(new).is_some() {
+    if !replace && cx.find_to_write(new).is_some() {
         return Ok(false);
     }
-    let entry = cx.take(old, "rename_from").ok_or(Error::NO_SUCH_KEY)?;
-    cx.replace_entry(new, cx.turn.db, Some(entry.with(new.bytes, entry.deadline())), "rename_to");
+    let entry = cx.take(old, UNTOLD).ok_or(Error::NO_SUCH_KEY)?;
+    cx.replace_entry(new, cx.turn.db, entry.with(new.bytes, entry.deadline()));
+    cx.also(old, "rename_from");
+    cx.also(new, "rename_to");
     Ok(true)
 }
 

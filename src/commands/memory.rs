@@ -68,7 +68,10 @@ const HELP: &[&str] = &[
 ];
 
 fn doctor_cmd(_: &Store, _: Args<'_>, out: &mut dyn Reply) -> Result<()> {
-    out.verbatim(*b"txt", b"The memory belongs to the program; INFO memory shows what the store takes of it.\n");
+    out.verbatim(
+        *b"txt",
+        b"The memory belongs to the program; INFO memory shows what the store takes of it.\n",
+    );
     Ok(())
 }
 

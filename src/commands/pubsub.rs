@@ -120,10 +120,7 @@ const SUBCOMMANDS: &[CommandSpec] = &[
         .arity(-2),
 ];
 
-const fn telling(
-    name: &'static str,
-    run: fn(&Store, Args<'_>, &mut dyn Reply) -> Result<()>,
-) -> CommandSpec {
+const fn telling(name: &'static str, run: fn(&Store, Args<'_>, &mut dyn Reply) -> Result<()>) -> CommandSpec {
     CommandSpec::server(name, run).group(Group::Pubsub).flags(PUBSUB | LOADING | STALE)
 }
 

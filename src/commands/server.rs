@@ -75,7 +75,9 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
 ];
 
 const LATENCY: &[CommandSpec] = &[
-    latency("DOCTOR", latency_doctor_cmd).summary("Judges the delays that were noted.").tips(ADMIN_LATENCY_TIPS),
+    latency("DOCTOR", latency_doctor_cmd)
+        .summary("Judges the delays that were noted.")
+        .tips(ADMIN_LATENCY_TIPS),
     latency("GRAPH", latency_graph_cmd)
         .summary("Draws the delays of an event.")
         .syntax("event")
@@ -94,7 +96,9 @@ const LATENCY: &[CommandSpec] = &[
         .syntax("event")
         .arity(3)
         .tips(ADMIN_LATENCY_TIPS),
-    latency("LATEST", latency_list_cmd).summary("Gives the last delay of each event.").tips(ADMIN_LATENCY_TIPS),
+    latency("LATEST", latency_list_cmd)
+        .summary("Gives the last delay of each event.")
+        .tips(ADMIN_LATENCY_TIPS),
     latency("RESET", latency_reset_cmd)
         .summary("Forgets the delays of events.")
         .syntax("[event [event ...]]")
@@ -102,10 +106,7 @@ const LATENCY: &[CommandSpec] = &[
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]),
 ];
 
-const fn latency(
-    name: &'static str,
-    run: fn(&Store, Args<'_>, &mut dyn Reply) -> Result<()>,
-) -> CommandSpec {
+const fn latency(name: &'static str, run: fn(&Store, Args<'_>, &mut dyn Reply) -> Result<()>) -> CommandSpec {
     CommandSpec::server(name, run)
         .since("2.8.13")
         .group(Group::Server)

@@ -194,10 +194,10 @@ fn smove_cmd(cx: &mut Ctx<'_>, args: Args<'_>, out: &mut dyn Reply) -> Result<()
 
 /// The destination matters only if the source exists, and then also if nothing is moved.
 fn smove(cx: &mut Ctx<'_>, source: Key<'_>, destination: Key<'_>, member: &[u8]) -> Result<bool> {
-    let Some(set) = cx.find_as::<Set>(source)? else { return Ok(false) };
-    let is_member = set.contains(member);
+    let Some(entry) = cx.find_to_write(source) else { return Ok(false) };
+    let is_member = entry.value::<Set>().ok_or(Error::WRONG_TYPE)?.contains(member);
     let is_set = |entry: &Entry| entry.value::<Set>().is_some();
-    if !cx.peek(destination).is_none_or(is_set) {
+    if !cx.find_to_write(destination).is_none_or(is_set) {
         return Err(Error::WRONG_TYPE);
     }
     if is_member && source.bytes != destination.bytes {

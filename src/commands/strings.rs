@@ -297,7 +297,7 @@ fn set(
     };
     let mut previous = None;
     if options.get || options.condition.is_some() || matches!(options.expiry, SetExpiry::Keep) {
-        let found = if options.get { cx.find(key) } else { cx.peek(key) };
+        let found = if options.get { cx.find(key) } else { cx.find_to_write(key) };
         let exists = found.is_some();
         if let Some(entry) = found {
             if options.get {
@@ -320,11 +320,11 @@ fn set(
     if deadline.is_some_and(|deadline| deadline <= cx.now()) && !cx.is_heard() {
         // The string would have ended before anybody saw it.
         cx.delete(key, "del");
+    } else if matches!(options.expiry, SetExpiry::At(_)) && cx.is_heard() {
+        cx.put(key, Content::of(value), None, "set");
+        cx.set_deadline(key, deadline, "expire");
     } else {
         cx.put(key, Content::of(value), deadline, "set");
-        if matches!(options.expiry, SetExpiry::At(_)) {
-            cx.also(key, "expire");
-        }
     }
     Ok(SetOutcome { applied: true, previous })
 }
@@ -491,7 +491,7 @@ fn mset<'a>(
     for (_, value) in pairs.clone() {
         check_length(cx, value.len())?;
     }
-    if if_missing && pairs.clone().any(|(key, _)| cx.peek(cx.key(key)).is_some()) {
+    if if_missing && pairs.clone().any(|(key, _)| cx.find_to_write(cx.key(key)).is_some()) {
         return Ok(false);
     }
     for (key, value) in pairs {

@@ -317,7 +317,8 @@ impl Hash {
                 let found = place(items, field);
                 if let Some(at) = found {
                     let value_at = items.next(at).unwrap_or(items.end());
-                    if value_at < items.end() && items.overwrite(value_at, value) {
+                    let fits = items.len() / 2 <= limits.hash_entries.get();
+                    if fits && value_at < items.end() && items.overwrite(value_at, value) {
                         return false;
                     }
                     items.replace(value_at, value);

@@ -520,7 +520,8 @@ impl Packed {
     /// another.
     #[inline]
     pub(crate) fn overwrite(&mut self, at: usize, text: &[u8]) -> bool {
-        let is_alike = text.len() < SHORT && self.0[at] == STR_6 | text.len() as u8 && integer(text).is_none();
+        let is_alike =
+            text.len() < SHORT && self.0[at] == STR_6 | text.len() as u8 && integer(text).is_none();
         if is_alike && let Some(own) = self.0.make_mut().get_mut(at + 1..at + 1 + text.len()) {
             copy_short(own, text);
         }

@@ -101,7 +101,8 @@ impl<T: Copy> Pairs<T> {
         let scores = self.scores();
         // Looking at the last of each eight, and then at eight, is quicker than a search by halves, whose steps wait for
         // one another's memory.
-        let below = |scores: &[f64]| scores.iter().map(|other| u64::from(*other < score)).sum::<u64>() as usize;
+        let below =
+            |scores: &[f64]| scores.iter().map(|other| u64::from(*other < score)).sum::<u64>() as usize;
         let start = 8 * scores.chunks_exact(8).map(|eight| u64::from(eight[7] < score)).sum::<u64>() as usize;
         let low = start + below(&scores[start..scores.len().min(start + 8)]);
         if scores.get(low) != Some(&score) {

@@ -3,17 +3,8 @@
 
 use crate::commands::Args;
 
-const COMMANDS: &[&str] = &[
-    "BGREWRITEAOF",
-    "BGSAVE",
-    "FAILOVER",
-    "PSYNC",
-    "REPLCONF",
-    "REPLICAOF",
-    "SAVE",
-    "SLAVEOF",
-    "SYNC",
-];
+const COMMANDS: &[&str] =
+    &["BGREWRITEAOF", "BGSAVE", "FAILOVER", "PSYNC", "REPLCONF", "REPLICAOF", "SAVE", "SLAVEOF", "SYNC"];
 
 /// Whether the arguments call such a command.
 pub(super) fn names(args: Args<'_>) -> bool {

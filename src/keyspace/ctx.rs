@@ -226,6 +226,9 @@ fn sweep(space: &Space, shard: &mut Shard, turn: &mut Turn, limit: usize) -> usi
     removed
 }
 
+/// For a change whose event its command tells itself ([`Ctx::also`]), later than the change or in another order.
+pub(crate) const UNTOLD: Event = "";
+
 /// A key was written, and there is somebody who may want to know.
 #[cold]
 fn written(
@@ -254,9 +257,11 @@ fn written(
         if is_there && !was_there {
             tell("new");
         }
-        tell(event);
+        if event != UNTOLD {
+            tell(event);
+        }
         // The last element went, and the key with it.
-        if was_there && !is_there && !matches!(event, "del" | "rename_from" | "move_from" | "evicted") {
+        if was_there && !is_there && !matches!(event, UNTOLD | "del" | "evicted") {
             tell("del");
         }
     }
@@ -405,6 +410,23 @@ impl<'a> Ctx<'a> {
         found
     }
 
+    /// As [`find_untouched`](Ctx::find_untouched), but that there is no such key is no event.
+    pub(crate) fn find_unheard(&mut self, key: Key<'_>) -> Option<&Entry> {
+        if self.space.hears(audience::EVENTS | audience::MISSES) && self.find_to_write(key).is_none() {
+            self.space.misses.add(1);
+            return None;
+        }
+        self.find_untouched(key)
+    }
+
+    /// Looks a key up as a command that writes does, before it writes: not counted, and no access.
+    pub(crate) fn find_to_write(&mut self, key: Key<'_>) -> Option<&Entry> {
+        if self.space.has_audience() {
+            self.tell_if_over(key);
+        }
+        self.peek(key)
+    }
+
     /// Looks a key up without a trace.
     pub(crate) fn peek(&mut self, key: Key<'_>) -> Option<&Entry> {
         let db = self.turn.db;
@@ -445,31 +467,29 @@ impl<'a> Ctx<'a> {
         change: impl FnOnce(&mut Db, Option<usize>) -> Result<R, E>,
     ) -> Result<R, E> {
         let Ctx { space, access, turn, .. } = self;
-        // In its parts: as a whole it would be copied by halves that are stored apart, and wait for both stores.
-        let Key { bytes, hash } = key;
-        let shard = access.shard_mut(space.shard(hash));
+        let shard = access.shard_mut(space.shard(key.hash));
         let table = &mut shard.dbs[db];
-        let mut at = table.find(Key { bytes, hash });
+        let mut at = table.find(key);
         if let Some(found) = at
             && let Some(end) = table.get(found).and_then(Entry::end)
             && end < turn.millis(space)
         {
-            table.remove(found, hash);
+            table.remove(found, key.hash);
             shard.expired.add_alone(1);
             at = None;
             if shard.interest.is_some() || space.has_audience() {
-                expired(space, shard, turn, db, bytes);
+                expired(space, shard, turn, db, key.bytes);
             }
         }
         let table = &mut shard.dbs[db];
         if let Some(undo) = &mut turn.undo {
-            undo.remember(db, bytes, at.and_then(|at| table.get(at)));
+            undo.remember(db, key.bytes, at.and_then(|at| table.get(at)));
         }
         let result = change(table, at)?;
         shard.changes += 1;
         turn.wrote = true;
         if shard.interest.is_some() || space.has_audience() {
-            written(space, shard, turn, db, Key { bytes, hash }, event, at.is_some());
+            written(space, shard, turn, db, key, event, at.is_some());
         }
         if shard.wants_sweep() && space.tunables.expires_actively() {
             sweep(space, shard, turn, SWEPT_AT_MOST);
@@ -482,7 +502,7 @@ impl<'a> Ctx<'a> {
     pub(crate) fn put(&mut self, key: Key<'_>, content: Content<'_>, deadline: Option<i64>, event: Event) {
         let seconds = self.access_seconds();
         let done: Result<(), Infallible> = self.write(key, self.turn.db, event, |db, at| {
-            let at = db.put(at, Key { bytes: key.bytes, hash: key.hash }, content, deadline);
+            let at = db.put(at, key, content, deadline);
             db.set_accessed(at, seconds);
             Ok(())
         });
@@ -550,8 +570,7 @@ impl<'a> Ctx<'a> {
             let mut value = T::default();
             match change(&mut value)? {
                 Edit::Changed(result) if !value.is_empty() => {
-                    let at =
-                        db.put(None, Key { bytes: key.bytes, hash: key.hash }, value.into_content(), None);
+                    let at = db.put(None, key, value.into_content(), None);
                     db.set_accessed(at, seconds);
                     Ok(result)
                 }
@@ -591,20 +610,24 @@ impl<'a> Ctx<'a> {
         done.ok()
     }
 
-    /// Puts an entry under its key into a database, in place of what is there; `None` leaves the key absent.
-    pub(crate) fn replace_entry(&mut self, key: Key<'_>, db: usize, entry: Option<Entry>, event: Event) {
+    /// Puts an entry under its key into a database, in place of what is there, as a new key. Its command tells what that
+    /// was.
+    pub(crate) fn replace_entry(&mut self, key: Key<'_>, db: usize, entry: Entry) {
         let seconds = self.access_seconds();
-        let done: Result<(), Infallible> = self.write(key, db, event, |table, at| {
+        let mut was_there = false;
+        let done: Result<(), Infallible> = self.write(key, db, UNTOLD, |table, at| {
             if let Some(at) = at {
                 table.remove(at, key.hash);
+                was_there = true;
             }
-            if let Some(entry) = entry {
-                let at = table.insert(key.hash, entry);
-                table.set_accessed(at, seconds);
-            }
+            let at = table.insert(key.hash, entry);
+            table.set_accessed(at, seconds);
             Ok(())
         });
         let Ok(()) = done;
+        if was_there {
+            self.also_in(key, db, "new");
+        }
     }
 
     /// Empties a database; answers how many keys it had.
@@ -757,16 +780,21 @@ impl<'a> Ctx<'a> {
     /// Notes one more event of a key that was changed just now: SET with a time to live is two.
     #[inline]
     pub(crate) fn also(&mut self, key: Key<'_>, event: Event) {
+        self.also_in(key, self.turn.db, event);
+    }
+
+    /// As [`also`](Ctx::also) for a key of any database.
+    #[inline]
+    pub(crate) fn also_in(&mut self, key: Key<'_>, db: usize, event: Event) {
         if self.space.hears(audience::EVENTS) {
-            let (db, key) = (self.turn.db, Blob::from(key.bytes));
-            self.turn.effects().news.push(News::Event { db, key, event });
+            self.turn.effects().news.push(News::Event { db, key: Blob::from(key.bytes), event });
         }
     }
 
     /// Removes a key if it is past its time.
     pub(crate) fn purge_key(&mut self, key: Key<'_>, db: usize) {
         // The door does it.
-        let nothing: Result<(), ()> = self.write(key, db, "", |_, _| Err(()));
+        let nothing: Result<(), ()> = self.write(key, db, UNTOLD, |_, _| Err(()));
         debug_assert!(nothing.is_err());
     }
 

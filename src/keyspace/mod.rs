@@ -12,7 +12,7 @@ mod undo;
 mod wait;
 mod watch;
 
-pub(crate) use ctx::{Access, Ctx, Edit, Key, Shards, Turn};
+pub(crate) use ctx::{Access, Ctx, Edit, Key, Shards, Turn, UNTOLD};
 pub(crate) use effects::{Effects, News, Receivers, audience};
 pub(crate) use entry::{Collection, Content, EMBEDDED, Entry, Text};
 pub(crate) use shard::{Db, Shard};

@@ -23,7 +23,7 @@ pub(crate) struct Tunables {
     pub(crate) max_memory: Limit,
     /// A place in [`POLICIES`].
     pub(crate) policy: Limit,
-    /// Told to who asks; the program that uses the crate decides how many sessions it opens.
+    /// How many sessions may be open before conversations over streams are refused.
     pub(crate) max_clients: Limit,
     pub(crate) hz: Limit,
     /// How long a script may run, in milliseconds; negative leaves it to its engine.

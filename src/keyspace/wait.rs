@@ -18,6 +18,7 @@ mod slot;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Waker;
 use std::time::Duration;
 
 use slot::Slot;
@@ -30,9 +31,8 @@ use crate::value::Value;
 /// What a [`Slot`] is made of.
 mod sync {
     pub(super) use std::sync::atomic::{AtomicU8, Ordering};
-    pub(super) use std::thread::yield_now;
+    pub(super) use std::thread::{Thread, current, park, park_timeout, yield_now};
 
-    pub(super) use event_listener::{Event, EventListener, Listener};
     pub(super) use parking_lot::Mutex;
 }
 
@@ -113,9 +113,9 @@ impl Waiter {
         self.slot.wake();
     }
 
-    /// Is told when the wait is over.
-    pub(crate) fn listen(&self) -> event_listener::EventListener {
-        self.slot.listen()
+    /// The reply, once, if there is one; otherwise `waker` is woken when there is.
+    pub(crate) fn take_or_wake(&self, waker: &Waker) -> Option<Result<Value>> {
+        self.slot.take_or_wake(waker)
     }
 
     /// Parks the thread until the wait is over, at most for `timeout`.

@@ -56,7 +56,8 @@ pub(super) struct Conversation {
 
 impl Conversation {
     pub(super) fn new(session: Session) -> Conversation {
-        Conversation {
+        let refusal = session.refusal();
+        let mut conversation = Conversation {
             inbox: session.inbox(),
             session,
             decoder: Decoder::new(),
@@ -66,8 +67,12 @@ impl Conversation {
             blocked: None,
             waits: 0,
             has_listened: false,
-            is_closing: false,
+            is_closing: refusal.is_some(),
+        };
+        if let Some(error) = refusal {
+            conversation.push_error(&error);
         }
+        conversation
     }
 
     /// Answers the requests that have come, as far as that goes.
@@ -254,9 +259,9 @@ impl Conversation {
 
 /// The same vector, empty, for references of another lifetime: collecting keeps the allocation.
 #[inline]
-fn recycle<'a>(mut args: Vec<&[u8]>) -> Vec<&'a [u8]> {
+pub(super) fn recycle<'a>(mut args: Vec<&[u8]>) -> Vec<&'a [u8]> {
     args.clear();
-    args.into_iter().filter_map(|_| None).collect()
+    args.into_iter().map_while(|_| None).collect()
 }
 
 fn is_subscription(args: &[&[u8]]) -> bool {

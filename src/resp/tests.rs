@@ -312,3 +312,12 @@ fn an_err_is_an_error_reply() {
     encode_result(&Ok(Value::Boolean(true)), Protocol::Resp3, &mut out);
     assert_eq!(out, b"-ERR a  b\r\n#t\r\n");
 }
+
+#[test]
+fn the_vector_of_arguments_keeps_its_allocation() {
+    let mut args: Vec<&[u8]> = Vec::with_capacity(40);
+    args.extend([&b"SET"[..], b"k", b"v"]);
+    let place = args.as_ptr() as usize;
+    let args: Vec<&'static [u8]> = conversation::recycle(args);
+    assert_eq!((args.len(), args.capacity(), args.as_ptr() as usize), (0, 40, place));
+}

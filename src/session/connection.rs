@@ -17,7 +17,8 @@ const USER: &[u8] = b"default";
 
 /// Compares in a time that does not tell how much of a password was right.
 fn is_same(given: &[u8], wanted: &[u8]) -> bool {
-    let difference = given.iter().zip(wanted).fold(given.len() ^ wanted.len(), |all, (a, b)| all | usize::from(a ^ b));
+    let difference =
+        given.iter().zip(wanted).fold(given.len() ^ wanted.len(), |all, (a, b)| all | usize::from(a ^ b));
     difference == 0
 }
 
@@ -39,6 +40,14 @@ impl Session {
     #[cfg(feature = "resp")]
     pub(crate) fn request_limits(&self) -> (usize, bool) {
         (self.engine.store().inner.space.max_string.get(), !self.may_run())
+    }
+
+    /// Why the caller is not served: there are too many (`maxclients`).
+    #[cfg(feature = "resp")]
+    pub(crate) fn refusal(&self) -> Option<Error> {
+        let space = &self.engine.store().inner.space;
+        let sessions = space.stats.sessions.load(std::sync::atomic::Ordering::Relaxed);
+        (sessions > space.tunables.max_clients.get()).then_some(Error::MAX_CLIENTS)
     }
 
     /// A request of no words, which counts as one for CLIENT REPLY SKIP.

@@ -60,7 +60,7 @@ impl Session {
     /// Whether a command may run beside what the session listens to.
     pub(super) fn admit_listening(&self, command: Command) -> Result<()> {
         let CommandSpec { name, .. } = command.spec;
-        let is_allowed = command.parent.is_none() && OF_SUBSCRIBERS.contains(&name);
+        let is_allowed = command.parent.is_none() && OF_SUBSCRIBERS.contains(name);
         if self.is_subscribed() && self.protocol == Protocol::Resp2 && !is_allowed {
             return Err(Error::subscribed_only(&command.full_name()));
         }

@@ -10,8 +10,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use event_listener::EventListener;
-
 use super::{Inner, LockMode, ShardSet, Store};
 use crate::blob::Blob;
 use crate::clock::{monotonic_instant, monotonic_nanos};
@@ -37,7 +35,6 @@ pub(crate) struct Blocked {
     waiter: Arc<Waiter>,
     /// Nanoseconds of the monotonic clock; `None` waits for ever.
     deadline: Option<u64>,
-    listener: Option<EventListener>,
 }
 
 /// What could not be done because something past its time held the shards.
@@ -79,7 +76,7 @@ impl Inner {
                 let timeout = waits.timeout.map(|timeout| u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX));
                 let deadline = timeout.map(|nanos| monotonic_nanos().saturating_add(nanos));
                 let waiter = cx.add_waiter(wait.take().ok_or(Error::INTERNAL)?);
-                Ok(Ok(Started::Blocked(Blocked { inner: Arc::clone(self), waiter, deadline, listener: None })))
+                Ok(Ok(Started::Blocked(Blocked { inner: Arc::clone(self), waiter, deadline })))
             });
             match owed? {
                 Ok(started) => return Ok(started),
@@ -201,18 +198,9 @@ impl Future for Blocked {
     type Output = Result<Value>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<Value>> {
-        let Blocked { waiter, listener, .. } = self.get_mut();
-        loop {
-            // Listens before it looks, so that no news is missed.
-            let listening = listener.get_or_insert_with(|| waiter.listen());
-            if let Some(reply) = waiter.take() {
-                *listener = None;
-                return Poll::Ready(reply);
-            }
-            match Pin::new(listening).poll(context) {
-                Poll::Ready(()) => *listener = None,
-                Poll::Pending => return Poll::Pending,
-            }
+        match self.waiter.take_or_wake(context.waker()) {
+            Some(reply) => Poll::Ready(reply),
+            None => Poll::Pending,
         }
     }
 }

@@ -99,50 +99,50 @@ impl StoreBuilder {
 
     /// The most fields of a hash that counts as small: 512 by default (`hash-max-listpack-entries`). From 128 fields on
     /// it is kept in its large form all the same, which is faster by far.
-    pub fn hash_max_listpack_entries(mut self, fields: usize) -> StoreBuilder {
+    pub fn hash_max_listpack_entries(self, fields: usize) -> StoreBuilder {
         self.limits.hash_entries.set(fields);
         self
     }
 
     /// The longest field or value, in bytes, of a hash in its small form: 64 by default (`hash-max-listpack-value`).
-    pub fn hash_max_listpack_value(mut self, bytes: usize) -> StoreBuilder {
+    pub fn hash_max_listpack_value(self, bytes: usize) -> StoreBuilder {
         self.limits.hash_value.set(bytes);
         self
     }
 
     /// How large one node of a list may be: elements if positive; -1 to -5 stand for 4, 8, 16, 32 and 64 KiB. -2 by
     /// default (`list-max-listpack-size`).
-    pub fn list_max_listpack_size(mut self, size: i32) -> StoreBuilder {
+    pub fn list_max_listpack_size(self, size: i32) -> StoreBuilder {
         self.limits.list_size.set(size);
         self
     }
 
     /// The most members of a set of integers that is kept as such: 512 by default (`set-max-intset-entries`).
-    pub fn set_max_intset_entries(mut self, members: usize) -> StoreBuilder {
+    pub fn set_max_intset_entries(self, members: usize) -> StoreBuilder {
         self.limits.intset_entries.set(members);
         self
     }
 
     /// The most members of a set that is kept in its small form: 128 by default (`set-max-listpack-entries`).
-    pub fn set_max_listpack_entries(mut self, members: usize) -> StoreBuilder {
+    pub fn set_max_listpack_entries(self, members: usize) -> StoreBuilder {
         self.limits.set_entries.set(members);
         self
     }
 
     /// The longest member, in bytes, of a set in its small form: 64 by default (`set-max-listpack-value`).
-    pub fn set_max_listpack_value(mut self, bytes: usize) -> StoreBuilder {
+    pub fn set_max_listpack_value(self, bytes: usize) -> StoreBuilder {
         self.limits.set_value.set(bytes);
         self
     }
 
     /// The most members of a sorted set that is kept in its small form: 128 by default (`zset-max-listpack-entries`).
-    pub fn zset_max_listpack_entries(mut self, members: usize) -> StoreBuilder {
+    pub fn zset_max_listpack_entries(self, members: usize) -> StoreBuilder {
         self.limits.zset_entries.set(members);
         self
     }
 
     /// The longest member, in bytes, of a sorted set in its small form: 64 by default (`zset-max-listpack-value`).
-    pub fn zset_max_listpack_value(mut self, bytes: usize) -> StoreBuilder {
+    pub fn zset_max_listpack_value(self, bytes: usize) -> StoreBuilder {
         self.limits.zset_value.set(bytes);
         self
     }

@@ -110,7 +110,9 @@ fn sort(event: &str) -> (u32, Cause) {
         "restore" => return (class::GENERIC, Restored),
         "set" => return (class::STRING, Set),
         "append" | "incrby" | "incrbyfloat" | "setbit" | "setrange" => class::STRING,
-        "linsert" | "lpop" | "lpush" | "lrem" | "lset" | "ltrim" | "rpop" | "rpush" | "sortstore" => class::LIST,
+        "linsert" | "lpop" | "lpush" | "lrem" | "lset" | "ltrim" | "rpop" | "rpush" | "sortstore" => {
+            class::LIST
+        }
         "sadd" | "sdiffstore" | "sinterstore" | "spop" | "srem" | "sunionstore" => class::SET,
         _ if event.starts_with('h') => class::HASH,
         _ if event.starts_with('z') || event.starts_with("geo") => class::ZSET,

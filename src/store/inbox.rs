@@ -80,7 +80,13 @@ impl Default for Inbox {
 
 impl Inbox {
     pub(crate) fn new(most_bytes: usize) -> Inbox {
-        Inbox { messages: Mutex::default(), event: Event::new(), state: AtomicU8::new(OPEN), most_bytes, on_close: Mutex::default() }
+        Inbox {
+            messages: Mutex::default(),
+            event: Event::new(),
+            state: AtomicU8::new(OPEN),
+            most_bytes,
+            on_close: Mutex::default(),
+        }
     }
 
     /// Adds a message. A reader that has too many already is cut off.

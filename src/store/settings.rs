@@ -217,13 +217,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting::number("tracking-table-max-keys", "1000000", 0, LONG),
     Setting::number("acllog-max-len", "128", 0, LONG),
     Setting::word("acl-pubsub-default", "resetchannels", &["allchannels", "resetchannels"]),
-    Setting::text("notify-keyspace-events", "", any_text)
-        .read(|store| store.notify_keyspace_events())
-        .apply(|store, value| {
+    Setting::text("notify-keyspace-events", "", any_text).read(|store| store.notify_keyspace_events()).apply(
+        |store, value| {
             store
                 .set_notify_keyspace_events(&String::from_utf8_lossy(value))
                 .map_err(|_| "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.".to_owned())
-        }),
+        },
+    ),
     // Scripts. An engine has a limit of its own until this is set.
     Setting::number("busy-reply-threshold", "5000", 0, LONG).alias("lua-time-limit").apply(|store, value| {
         store.inner.space.tunables.set_script_millis(number(value));
@@ -251,9 +251,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting::flag("lazyfree-lazy-user-flush", "no"),
     Setting::flag("activedefrag", "no").apply(|_, value| match value {
         b"no" => Ok(()),
-        _ => Err("Active defragmentation cannot be enabled: it requires a Redis server compiled with a modified \
+        _ => Err(
+            "Active defragmentation cannot be enabled: it requires a Redis server compiled with a modified \
                   Jemalloc like the one shipped by default with the Redis source distribution"
-            .into()),
+                .into(),
+        ),
     }),
     // Time. Writers remove what is past its time a bounded share each time, whatever these say.
     Setting::text("hz", "10", hz).apply(|store, value| {
@@ -306,9 +308,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting::fixed("io-threads-do-reads", "no"),
     Setting::fixed("enable-protected-configs", "no"),
     Setting::fixed("enable-module-command", "no"),
-    Setting::fixed("enable-debug-command", "").read(|store| {
-        if store.inner.space.tunables.allows_debug() { "yes".into() } else { "no".into() }
-    }),
+    Setting::fixed("enable-debug-command", "")
+        .read(|store| if store.inner.space.tunables.allows_debug() { "yes".into() } else { "no".into() }),
 ];
 
 fn any_text(value: &[u8]) -> Result<Vec<u8>, String> {

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use parking_lot::Mutex;
 
-use super::monitor::{NO_ADDRESS, hide_passwords};
 use super::Inner;
+use super::monitor::{NO_ADDRESS, hide_passwords};
 use crate::blob::Blob;
 
 /// A server keeps this much of a command: so many arguments, so many bytes of each.
@@ -85,7 +85,8 @@ impl Inner {
 /// As much of a command as is kept.
 fn shortened(args: &[&[u8]]) -> Vec<Blob> {
     let shown = if args.len() > MOST_ARGUMENTS { MOST_ARGUMENTS - 1 } else { args.len() };
-    let mut kept: Vec<Blob> = args.iter().take(shown).map(|arg| Blob::from(shortened_argument(arg))).collect();
+    let mut kept: Vec<Blob> =
+        args.iter().take(shown).map(|arg| Blob::from(shortened_argument(arg))).collect();
     hide_passwords(&mut kept);
     if args.len() > shown {
         kept.push(Blob::from(format!("... ({} more arguments)", args.len() - shown)));

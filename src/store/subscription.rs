@@ -109,15 +109,6 @@ impl Subscriber {
         }
     }
 
-    /// How many names of one kind it subscribes to.
-    pub(crate) fn of_kind(&self, kind: Kind) -> usize {
-        match kind {
-            Kind::Channel => self.channels.len(),
-            Kind::Pattern => self.patterns.len(),
-            Kind::Shard => self.shard_channels.len(),
-        }
-    }
-
     /// Channels, patterns and shard channels, each counted alone.
     pub(crate) fn counts(&self) -> [usize; 3] {
         [self.channels.len(), self.patterns.len(), self.shard_channels.len()]

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::cell::{Cell, Locked};
-use super::{LockMode, Store};
+use super::{Held, LockMode, Store};
 use crate::error::{Error, Result};
 use crate::keyspace::{Access, Ctx, Turn};
 
@@ -121,7 +121,7 @@ impl Store {
         let within = Arc::new(Within(Mutex::new(Some(Open { locked: held.share(), turn, keys }))));
         let store = Store { within: Some(Arc::clone(&within)), ..self.clone() };
         // A panic in `work` unwinds through this guard, which rolls back before the locks are released.
-        let ending = Ending { store: self, within: &within };
+        let mut ending = Ending { store: self, within: &within, held: Some(held) };
         let result = work(&Transaction { store });
         ending.end(result.is_ok());
         result
@@ -132,10 +132,12 @@ impl Store {
 struct Ending<'t> {
     store: &'t Store,
     within: &'t Within,
+    /// What is left of it: the gate, if it was passed.
+    held: Option<Held<'t>>,
 }
 
 impl Ending<'_> {
-    fn end(&self, is_ok: bool) {
+    fn end(&mut self, is_ok: bool) {
         let Some(mut open) = self.within.0.lock().take() else { return };
         let inner = &self.store.inner;
         let mut context = open.context(self.store);
@@ -148,6 +150,8 @@ impl Ending<'_> {
         if turn.effects.is_some() {
             inner.settle(&mut locked, &mut turn);
             drop(locked);
+            // What follows may have to pass the gate.
+            self.held = None;
             inner.settle_unlocked(&mut turn);
         }
     }

@@ -2,11 +2,11 @@
 
 use mlua::ffi;
 
+use super::Pace;
 use super::core::{Core, FEW_ARGS, bytes_at, caught, core, host};
 use super::limit;
-use super::stack::{self, Argument};
-use super::Pace;
 use super::reply::{push, push_error};
+use super::stack::{self, Argument};
 use crate::error::Error;
 use crate::num;
 

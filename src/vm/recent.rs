@@ -9,7 +9,8 @@
 //! # Invariants
 //!
 //! 1. [`Short`] is a bijection: two are equal only if their bytes are.
-//! 2. Where a place `is_kept`, the registry has the string of its bytes under the [`reference`](Recent::reference) of that place.
+//! 2. Where a place `is_kept`, the registry has the string of its bytes under the place's
+//!    [`reference`](Recent::reference).
 
 use mlua::ffi;
 
@@ -20,8 +21,8 @@ const PLACES: usize = 32;
 /// The longest that is kept, in bytes.
 const LONGEST: usize = 16;
 
-/// Up to 16 bytes as two words: the first and the last eight, which may overlap. Of less than eight bytes the first and the last
-/// four, or all of them, are one word.
+/// Up to 16 bytes as two words: the first and the last eight, which may overlap. Of less than eight bytes the first
+/// and the last four, or all of them, are one word.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Short {
     first: u64,

@@ -187,6 +187,13 @@ impl Vm {
         unsafe { (*self.core.as_ptr()).memory.fail_after = count };
     }
 
+    /// Lets arguments be read off the stack or through the API, and says which way it was; for tests.
+    #[cfg(test)]
+    pub(crate) fn set_reads_stack(&mut self, reads: bool) -> bool {
+        // SAFETY: (25) reason C.
+        unsafe { std::mem::replace(&mut (*self.core.as_ptr()).reads_stack, reads) }
+    }
+
     /// Numbers become arguments of commands by Redis 7.0's rule (`%.17g`) or by the one of 7.4.
     pub(crate) fn set_numbers_as_g17(&mut self, as_g17: bool) {
         // SAFETY: (6) reason C.

@@ -2,8 +2,8 @@
 //!
 //! Through the API an argument takes two calls, one for its type and one for its bytes: 55 instructions, of which
 //! finding the value is most. A script's call has two to four arguments, so that was a tenth of a `redis.call`. Lua 5.1
-//! is a finished program: 5.1.5, the version that is built in, is its last one, and these four structures have not changed
-//! since 5.1.0. Still nothing here takes that on trust.
+//! is a finished program: 5.1.5, the version that is built in, is its last one. Still nothing here takes the layout of
+//! its structures on trust.
 //!
 //! # Invariants
 //!

@@ -68,6 +68,7 @@ impl Host for Fake {
             b"integer" => out.integer(-7),
             b"bulk" => out.bulk(b"sh\0rt"),
             b"empty" => out.bulk(b""),
+            b"say" => out.bulk(args[1]),
             b"long" => out.bulk(&[b'b'; 2_000]),
             b"shared" => out.shared(&self.long),
             b"status" => out.status("FINE"),
@@ -484,6 +485,52 @@ fn numbers_of_every_size_are_spelled_for_commands() {
 }
 
 #[test]
+fn arguments_are_the_same_off_the_stack_and_through_the_api() {
+    let mut vm = vm();
+    assert_eq!(vm.set_reads_stack(true), cfg!(target_pointer_width = "64"));
+    for arguments in [
+        "'null'",
+        "'say', '', 'a\\0b', 1.5, -0, 2^60",
+        "'say', 1, 2, 3, 4, 5, 6, 7",
+        "'say', 1, '', 3, 4, 5, 6, 7, 8, 9",
+    ] {
+        let seen = [true, false].map(|reads| {
+            vm.set_reads_stack(reads);
+            let mut host = Fake::new();
+            let source = format!("return redis.pcall({arguments})");
+            drop(run_with(&mut vm, &mut host, &source, NO_LIMITS));
+            host.seen
+        });
+        assert_eq!(seen[0].len(), arguments.split(',').count());
+        assert_eq!(seen[0], seen[1], "{arguments}");
+    }
+    for arguments in ["", "'say', {}", "nil", "'say', true, 1"] {
+        let errors = [true, false].map(|reads| {
+            vm.set_reads_stack(reads);
+            let source = format!("return redis.call({arguments})");
+            raised(run_with(&mut vm, &mut Fake::new(), &source, NO_LIMITS))
+        });
+        assert_eq!(errors[0], errors[1], "{arguments}");
+    }
+}
+
+#[test]
+fn a_reply_that_comes_again_and_again_is_the_right_string_each_time() {
+    let source = "for n = 0, 999 do
+          local text = string.rep(string.char(65 + n % 7), n % 19) .. n % 13
+          for _ = 1, 4 do if redis.call('say', text) ~= text then return text end end
+        end
+        for n = 0, 99 do
+          local text = 'n' .. n % 40
+          if redis.call('say', text) ~= text then return text end
+          collectgarbage()
+          if redis.call('say', text) ~= text then return text end
+        end
+        return 'all'";
+    assert_eq!(run(source).unwrap(), bulk("all"));
+}
+
+#[test]
 fn arguments_that_are_neither_text_nor_number_are_refused() {
     for call in ["call", "pcall"] {
         for (args, line) in [
@@ -812,6 +859,7 @@ fn scripts() -> Vec<String> {
         }
     }
     for source in [
+        "local say = redis.call for _ = 1, 3 do for n = 1, 9 do say('say', n .. ARGV[1]) end end return say('say', '1one')",
         "return {KEYS[1], ARGV[1], ARGV[2], #KEYS, #ARGV}",
         "return redis.call('echo', KEYS[1], 1.5, ARGV[1], 1e300, 7)",
         "return redis.call('deep', 60)",

@@ -17,15 +17,14 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::Duration;
 
-use redmoon::{Engine, Store, Value};
+use redmoon::{Store, Value};
 
 /// Longer than anything here takes: what waits longer was forgotten.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How many callers wait, as INFO says it.
 pub(crate) fn blocked(store: &Store) -> usize {
-    let info = Engine::new(store.clone()).session().execute(&["INFO", "clients"]).unwrap();
-    let info = info.convert::<String>().unwrap();
+    let info = store.info(&["clients"]).unwrap();
     let line = info.lines().find_map(|line| line.strip_prefix("blocked_clients:")).unwrap();
     line.trim().parse().unwrap()
 }

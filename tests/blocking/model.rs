@@ -1,14 +1,15 @@
 //! The waiting and waking paths under a model checker, which tries every order in which threads can run: the crate's
-//! own `Slot`, on loom's atomics, locks and threads, and an event of the same promise as the real one.
+//! own `Slot`, on loom's atomics, locks and threads.
 
 use std::collections::VecDeque;
+use std::task::{Wake, Waker};
 
 use loom::sync::Arc;
 use loom::thread;
 
 use slot::Slot;
 
-#[allow(dead_code, reason = "a stand-in has all that is there to stand in for")]
+/// What the crate takes from the standard library.
 mod sync {
     use std::time::Duration;
 
@@ -29,47 +30,36 @@ mod sync {
         }
     }
 
-    /// Wakes those who listened before.
-    pub(super) struct Event(Arc<(loom::sync::Mutex<u32>, Condvar)>);
+    /// A thread's permit to go on. (Loom's own takes a late `unpark` for the end of any wait, of a `join` too.)
+    #[derive(Clone)]
+    pub(super) struct Thread(Arc<(loom::sync::Mutex<bool>, Condvar)>);
 
-    pub(crate) struct EventListener {
-        event: Arc<(loom::sync::Mutex<u32>, Condvar)>,
-        seen: u32,
+    loom::thread_local! {
+        static CURRENT: Thread = Thread(Arc::new((loom::sync::Mutex::new(false), Condvar::new())));
     }
 
-    pub(super) trait Listener {
-        fn wait(self);
-        fn wait_timeout(self, timeout: Duration) -> Option<()>;
+    pub(super) fn current() -> Thread {
+        CURRENT.with(Thread::clone)
     }
 
-    impl Event {
-        pub(super) fn new() -> Event {
-            Event(Arc::new((loom::sync::Mutex::new(0), Condvar::new())))
-        }
-
-        pub(super) fn listen(&self) -> EventListener {
-            EventListener { event: Arc::clone(&self.0), seen: *self.0.0.lock().unwrap() }
-        }
-
-        pub(super) fn notify(&self, _: usize) {
-            *self.0.0.lock().unwrap() += 1;
-            self.0.1.notify_all();
+    impl Thread {
+        pub(super) fn unpark(&self) {
+            *self.0.0.lock().unwrap() = true;
+            self.0.1.notify_one();
         }
     }
 
-    impl Listener for EventListener {
-        fn wait(self) {
-            let mut count = self.event.0.lock().unwrap();
-            while *count == self.seen {
-                count = self.event.1.wait(count).unwrap();
-            }
+    pub(super) fn park() {
+        let thread = current();
+        let mut may_go_on = thread.0.0.lock().unwrap();
+        while !*may_go_on {
+            may_go_on = thread.0.1.wait(may_go_on).unwrap();
         }
-
-        /// The time may be over at any moment: at once, too.
-        fn wait_timeout(self, _: Duration) -> Option<()> {
-            None
-        }
+        *may_go_on = false;
     }
+
+    /// The time may be over at any moment: at once, too.
+    pub(super) fn park_timeout(_: Duration) {}
 }
 
 #[allow(dead_code, reason = "the crate's own file, of which each model needs a part")]
@@ -92,6 +82,23 @@ fn wait(slot: &Slot<u32>) -> u32 {
     }
 }
 
+/// What a task does that is woken, on an executor that parks its thread meanwhile.
+fn poll(slot: &Slot<u32>) -> u32 {
+    struct Unpark(sync::Thread);
+    impl Wake for Unpark {
+        fn wake(self: std::sync::Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(std::sync::Arc::new(Unpark(sync::current())));
+    loop {
+        if let Some(result) = slot.take_or_wake(&waker) {
+            return result;
+        }
+        sync::park();
+    }
+}
+
 /// What a writer does for one waiter.
 fn serve(slot: &Slot<u32>, element: u32) -> bool {
     slot.end(element)
@@ -111,6 +118,20 @@ fn a_parked_caller_is_woken() {
         assert_eq!(wait(&slot), 7);
         assert!(slot.is_done() && slot.take().is_none());
         writer.join().unwrap();
+    });
+}
+
+#[test]
+fn a_task_is_woken_also_if_it_changes_its_waker() {
+    explore(|| {
+        let slot = Arc::new(Slot::new());
+        let writer = thread::spawn({
+            let slot = Arc::clone(&slot);
+            move || serve(&slot, 7)
+        });
+        let first = slot.take_or_wake(Waker::noop());
+        assert_eq!(first.unwrap_or_else(|| poll(&slot)), 7);
+        assert!(writer.join().unwrap());
     });
 }
 

@@ -10,6 +10,15 @@ fn words(line: &str) -> Vec<String> {
     line.split(' ').map(str::to_owned).collect()
 }
 
+/// A script that makes the key `new` and gives it the name of its second key.
+fn by_a_new_key(make: &str, keys: &[&str]) -> Vec<String> {
+    let script = format!("{make} return redis.pcall('rename','new',KEYS[2])");
+    let mut words = vec!["EVAL".to_owned(), script, (keys.len() + 1).to_string()];
+    words.extend(keys.iter().map(|key| (*key).to_owned()));
+    words.push("new".to_owned());
+    words
+}
+
 fn command(rng: &mut Rng, number: u64) -> Vec<String> {
     let [a, b, c] = [rng.pick(&KEYS), rng.pick(&KEYS), rng.pick(&KEYS)];
     let side = rng.pick(&["LEFT", "RIGHT"]);
@@ -33,7 +42,9 @@ fn command(rng: &mut Rng, number: u64) -> Vec<String> {
         20 => words(&format!("DEL {a} {b}")),
         21 => words(&format!("SET {a} text")),
         22 => words(&format!("LMOVE {a} {b} {side} {other}")),
-        23 => words(&format!("SORT {a} BY nosort STORE {b}")),
+        // By way of a new key: what STORE puts over another type's key serves nobody on the real server, for which
+        // who waits there is forgotten. Here he is served.
+        23 => by_a_new_key("redis.pcall('sort',KEYS[1],'by','nosort','store','new')", &[a, b]),
         24 => {
             let script = format!(
                 "redis.call('del',KEYS[1]) redis.call('rpush',KEYS[1],'{number}') redis.pcall('rpush',KEYS[2],'x') \
@@ -44,9 +55,10 @@ fn command(rng: &mut Rng, number: u64) -> Vec<String> {
             words
         }
         25 => words("FLUSHALL"),
-        26 => words("SWAPDB 0 1"),
+        // Not SWAPDB: of several keys that it makes ready, the server takes any first.
+        26 => words(&format!("COPY {a} {b} DB 1")),
         27 => words(&format!("MOVE {a} 1")),
-        28 => words(&format!("ZUNIONSTORE {a} 2 {b} {c}")),
+        28 => by_a_new_key("redis.pcall('zunionstore','new',2,KEYS[1],KEYS[3])", &[b, a, c]),
         _ => words(&format!("LINSERT {a} BEFORE e{number} x")),
     }
 }
@@ -56,7 +68,7 @@ fn random_callers_get_the_replies_of_a_real_server() {
     const CALLERS: usize = 4;
     let Some(oracle) = Oracle::start() else { return };
     let seed = number_from_env("REDMOON_SEED", 7);
-    let steps = number_from_env("REDMOON_BLOCKING_STEPS", 4000);
+    let steps = number_from_env("REDMOON_BLOCKING_STEPS", 1500);
     eprintln!("blocking: REDMOON_SEED={seed}, {steps} steps");
     let mut rng = Rng::new(seed);
     let mut done = 0;

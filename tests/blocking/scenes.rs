@@ -243,8 +243,8 @@ fn keys_that_come_by_other_ways_serve_too() {
          b SWAPDB 2 1",
         "a SELECT 1
          a BLPOP d s 0
+         c BLPOP s 0
          b RPUSH d 1
-         b RPUSH s 1
          b SWAPDB 0 1",
         "a BLPOP d 0
          b RPUSH s 3 1 2
@@ -280,21 +280,21 @@ fn the_replies_have_the_shapes_of_the_protocol() {
          a BZPOPMIN d 0
          a BZMPOP 0 1 d MIN COUNT 2
          b ZADD d 3 x 4.25 y 5 z
-         a BLPOP k 0.01
-         later 250
-         a BLMOVE k k1 LEFT LEFT 0.01
-         later 250",
+         a BLPOP k 0.3
+         later 700
+         a BLMOVE k k1 LEFT LEFT 0.3
+         later 700",
         "a BZPOPMAX d 0
          b ZADD d 3.25 x 1e30 y
          a BZMPOP 0 2 k d MIN COUNT 9",
-        "a BLPOP k 0.01
-         c BLMOVE k k1 LEFT LEFT 0.01
-         d BRPOPLPUSH k k1 0.01
-         later 300
-         a BLMPOP 0.01 1 k LEFT
-         c BZPOPMIN k 0.01
-         d BZMPOP 0.01 1 k MIN
-         later 300
+        "a BLPOP k 0.3
+         c BLMOVE k k1 LEFT LEFT 0.3
+         d BRPOPLPUSH k k1 0.3
+         later 700
+         a BLMPOP 0.3 1 k LEFT
+         c BZPOPMIN k 0.3
+         d BZMPOP 0.3 1 k MIN
+         later 700
          b RPUSH k 1",
     ]);
 }
@@ -302,13 +302,13 @@ fn the_replies_have_the_shapes_of_the_protocol() {
 #[test]
 fn a_time_limit_ends_one_wait_and_no_other() {
     play_all(&[
-        "a BLPOP k 0.02
+        "a BLPOP k 0.3
          c BLPOP k 0
-         d BLPOP k 0.02
-         later 300
+         d BLPOP k 0.3
+         later 700
          b RPUSH k 1 2",
-        "a BLPOP k1 k2 0.02
-         later 300
+        "a BLPOP k1 k2 0.3
+         later 700
          b RPUSH k1 1
          b RPUSH k2 1
          a BLPOP k2 k1 0",

@@ -31,8 +31,8 @@ fn served<T: Send + 'static>(
 #[test]
 fn each_method_that_parks_is_woken_by_a_write() {
     let store = Store::new();
-    let push = |store: &Store| drop(store.rpush("l", &["1", "2", "3"]).unwrap());
-    let add = |store: &Store| drop(store.zadd("z", &[(1.5, "a"), (2.5, "b"), (3.5, "c")]).unwrap());
+    let push = |store: &Store| assert_eq!(store.rpush("l", &["1", "2", "3"]).unwrap(), 3);
+    let add = |store: &Store| assert_eq!(store.zadd("z", &[(1.5, "a"), (2.5, "b"), (3.5, "c")]).unwrap(), 3);
 
     let got = served(&store, |store| store.blpop(&["x", "l"], None).unwrap(), push);
     assert_eq!(got, Some((blob("l"), blob("1"))));
@@ -64,8 +64,8 @@ fn each_method_that_parks_is_woken_by_a_write() {
 #[test]
 fn each_future_is_woken_by_a_write() {
     let store = Store::new();
-    let push = |store: &Store| drop(store.rpush("l", &["1", "2", "3"]).unwrap());
-    let add = |store: &Store| drop(store.zadd("z", &[(1.5, "a"), (2.5, "b")]).unwrap());
+    let push = |store: &Store| assert_eq!(store.rpush("l", &["1", "2", "3"]).unwrap(), 3);
+    let add = |store: &Store| assert_eq!(store.zadd("z", &[(1.5, "a"), (2.5, "b")]).unwrap(), 2);
 
     let got = served(&store, |store| block_on(store.blpop_async(&["l"])).unwrap(), push);
     assert_eq!(got, (blob("l"), blob("1")));

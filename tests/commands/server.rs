@@ -144,8 +144,9 @@ fn titles(store: &Store, sections: &[&str]) -> Vec<String> {
 #[test]
 fn info_shows_the_sections_that_are_asked_for() {
     let store = Store::new();
-    let default = ["Server", "Clients", "Memory", "Stats", "Errorstats", "Keyspace"];
-    let all = ["Server", "Clients", "Memory", "Stats", "Commandstats", "Errorstats", "Keyspace"];
+    let before = ["Server", "Clients", "Memory", "Persistence", "Stats", "Replication", "CPU", "Modules"];
+    let default = [&before[..], &["Errorstats", "Cluster", "Keyspace"]].concat();
+    let all = [&before[..], &["Commandstats", "Errorstats", "Cluster", "Keyspace"]].concat();
     assert_eq!(titles(&store, &[]), default);
     assert_eq!(titles(&store, &["DEFAULT"]), default);
     assert_eq!(titles(&store, &["default", "commandstats"]), all);

@@ -11,6 +11,9 @@ use crate::support::{Oracle, show};
 
 /// Commands and subcommands of newer servers that the oracle does not know.
 const NEWER: &[&str] = &[
+    "client|no-touch",
+    "client|setinfo",
+    "waitaof",
     "hexpire",
     "hexpireat",
     "hexpiretime",

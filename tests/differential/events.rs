@@ -2,15 +2,19 @@
 //! the same channels in the same order.
 //!
 //! [`every_write_command_tells_the_same_as_a_real_server`] goes through the commands that write, with keys made, changed,
-//! emptied, overwritten, expired, renamed, copied and moved.
+//! emptied, overwritten, expired, renamed, copied and moved; a
+//! third test draws random commands.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use redmoon::{Engine, Session, Store, Subscription, Value};
 
+use super::SEED;
+use super::generator::Generator;
+use super::scripts::Scripts;
 use crate::support::client::decode;
-use crate::support::{Client, Oracle, show_command};
+use crate::support::{Client, Oracle, number_from_env, show_command};
 
 /// Commands by lines; each line starts on empty databases. A word of two quotes is an empty argument.
 const SCENARIOS: &str = "
@@ -85,6 +89,7 @@ fn is_known(session: &mut Session, name: &str) -> bool {
 struct Ears {
     oracle: Client,
     subscriber: Client,
+    engine: Engine,
     session: Session,
     subscription: Subscription,
 }
@@ -101,7 +106,14 @@ impl Ears {
         subscriber.raw(&["PSUBSCRIBE", "__key*"]);
         let store = Store::builder().notify_keyspace_events("AKEmn").unwrap().build();
         let subscription = store.psubscribe(&["__key*"]);
-        Ears { oracle: client, subscriber, session: Engine::new(store).session(), subscription }
+        let engine = Engine::new(store);
+        Ears { oracle: client, subscriber, session: engine.session(), engine, subscription }
+    }
+
+    fn both(&mut self, command: &str) {
+        let args: Vec<&str> = command.split(' ').collect();
+        self.oracle.raw(&args);
+        let _ = self.session.execute(&args);
     }
 
     /// What each side published since the last time.
@@ -146,6 +158,8 @@ fn every_write_command_tells_the_same_as_a_real_server() {
     let mut compared = 0;
     let mut is_open = false;
     for scenario in SCENARIOS.lines().filter(|line| !line.is_empty()) {
+        // The whole scenario counts: a key that ends at once is removed now here, at the next look there.
+        let (mut all, mut commands) = (Vec::new(), String::new());
         for command in ["SELECT 0", "FLUSHALL"].into_iter().chain(scenario.split(';')) {
             let word = |word: &str| match SCRIPTS.iter().find(|(name, _)| *name == word) {
                 Some((_, body)) => (*body).to_owned(),
@@ -174,15 +188,14 @@ fn every_write_command_tells_the_same_as_a_real_server() {
             let (theirs, ours) = ears.heard();
             compared += theirs.len();
             if theirs != ours {
-                let _ = writeln!(
-                    report,
-                    "{}   (of: {}…)\n    redis     {}\n    redmoon   {}",
-                    show_command(&args),
-                    &scenario[..scenario.len().min(30)],
-                    lines(&theirs),
-                    lines(&ours)
-                );
+                let (theirs, ours, command) = (lines(&theirs), lines(&ours), show_command(&args));
+                let _ = writeln!(commands, "{command}\n    redis     {theirs}\n    redmoon   {ours}");
             }
+            all.push((theirs, ours));
+        }
+        let (theirs, ours): (Vec<_>, Vec<_>) = all.into_iter().unzip();
+        if theirs.concat() != ours.concat() {
+            let _ = writeln!(report, "of: {scenario}\n{commands}");
         }
     }
     eprintln!("events: {compared} messages compared");
@@ -200,10 +213,102 @@ fn unheard(seen: &BTreeSet<String>) -> Vec<String> {
         let name = String::from_utf8_lossy(fields[0].as_bytes().unwrap()).into_owned();
         flags.contains("\"write\"").then_some(name)
     };
-    rows.iter().filter_map(writes).filter(|name| !seen.contains(name) && !NEWER.contains(&name.as_str())).collect()
+    rows.iter()
+        .filter_map(writes)
+        .filter(|name| !seen.contains(name) && !NEWER.contains(&name.as_str()))
+        .collect()
 }
 
 /// Commands that the oracle does not have.
-const NEWER: &[&str] = &[
-    "hexpire", "hexpireat", "hgetdel", "hgetex", "hpersist", "hpexpire", "hpexpireat", "hsetex",
+const NEWER: &[&str] =
+    &["hexpire", "hexpireat", "hgetdel", "hgetex", "hpersist", "hpexpire", "hpexpireat", "hsetex"];
+
+/// A command that waits, and the commands of another caller that serve it.
+const SERVED: &[(&str, &str)] = &[
+    ("blpop l 5", "rpush l a"),
+    ("brpop l 5", "rpush l a b"),
+    ("brpoplpush l d 5", "lpush l a"),
+    ("blmove l d left right 5", "rpush l a b"),
+    ("blmove l l left right 5", "rpush l a b"),
+    ("blmpop 5 2 k l left count 2", "rpush l a b c"),
+    ("bzpopmin z 5", "zadd z 1 a 2 b"),
+    ("bzpopmax z 5", "zadd z 1 a"),
+    ("bzmpop 5 1 z max count 5", "zadd z 1 a 2 b"),
+    ("blpop l 5", "rpush x a; rename x l"),
+    ("blpop l 5", "rpush x 1; sort x store l"),
+    ("blpop l 5", "multi; rpush l a; rpush l b; exec"),
 ];
+
+#[test]
+fn whoever_is_served_tells_the_same_as_on_a_real_server() {
+    let Some(oracle) = Oracle::start_with(&["--enable-debug-command", "yes"]) else { return };
+    let mut ears = Ears::new(&oracle);
+    let engine = ears.engine.clone();
+    let mut report = String::new();
+    for (waiting, serving) in SERVED {
+        ears.both("flushall");
+        ears.heard();
+        let words: Vec<String> = waiting.split(' ').map(str::to_owned).collect();
+        if !is_known(&mut ears.session, &words[0]) {
+            continue;
+        }
+        let mut waiter = oracle.connect();
+        waiter.send_many(&[&words]);
+        let mut session = engine.session();
+        let ours = std::thread::spawn(move || session.execute(&words));
+        let is_waiting = |info: &str| info.contains("blocked_clients:1");
+        while !is_waiting(&String::from_utf8_lossy(&ears.oracle.raw(&["INFO", "clients"]))) {
+            std::thread::yield_now();
+        }
+        // Long enough for a thread to begin its wait.
+        std::thread::sleep(std::time::Duration::from_millis(30));
+        serving.split(';').for_each(|command| ears.both(command.trim()));
+        waiter.read_many(1);
+        ours.join().unwrap().unwrap();
+        let (theirs, ours) = ears.heard();
+        assert!(!theirs.is_empty(), "{waiting}: nothing happened");
+        if theirs != ours {
+            let (theirs, ours) = (lines(&theirs), lines(&ours));
+            let _ = writeln!(report, "{waiting} / {serving}\n    redis     {theirs}\n    redmoon   {ours}");
+        }
+    }
+    assert!(report.is_empty(), "events differ:\n{report}");
+}
+
+#[test]
+fn random_commands_tell_the_same_as_a_real_server() {
+    let Some(oracle) = Oracle::start_with(&["--enable-debug-command", "yes"]) else { return };
+    let seed = number_from_env("REDMOON_SEED", SEED);
+    let commands = number_from_env("REDMOON_DIFFERENTIAL_COMMANDS", 30_000) / 3;
+    let mut ears = Ears::new(&oracle);
+    let mut generator = Generator::new(seed, Scripts::new(&mut ears.oracle));
+    ears.heard();
+    let (mut all, mut done) = (0, 0);
+    // The events do not change what is there, so one difference does not bring others.
+    let (mut report, mut different) = (String::new(), 0);
+    while done < commands && different < 20 {
+        // Together: a string that SET gave a time in the past is looked at by the next command.
+        let steps = generator.next();
+        for step in &steps {
+            ears.oracle.raw(&step.args);
+            let _ = ears.session.execute(&step.args);
+            done += 1;
+        }
+        let (mut theirs, mut ours) = ears.heard();
+        all += theirs.len();
+        // SORT looks for weights in the order in which a hash table has the elements.
+        if steps.iter().any(|step| step.args.iter().any(|arg| arg.to_ascii_uppercase().starts_with(b"SORT")))
+        {
+            theirs.sort();
+            ours.sort();
+        }
+        if theirs != ours {
+            let steps: Vec<String> = steps.iter().map(|step| show_command(&step.args)).collect();
+            let (theirs, ours) = (lines(&theirs), lines(&ours));
+            let _ = writeln!(report, "{}\n    redis     {theirs}\n    redmoon   {ours}", steps.join("; "));
+            different += 1;
+        }
+    }
+    assert!(report.is_empty(), "REDMOON_SEED={seed}, events differ:\n{report}");
+    eprintln!("events: {all} messages of {commands} random commands compared");
+}

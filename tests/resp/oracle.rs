@@ -52,6 +52,47 @@ fn random_requests_get_the_bytes_of_a_real_server() {
 }
 
 #[test]
+fn who_has_not_given_the_password_may_send_little() {
+    let Some(oracle) = Oracle::start() else { return };
+    let engine = Engine::new(Store::new());
+    let set = b"CONFIG SET requirepass secret\r\n";
+    assert_eq!(
+        (shown(&answer(&engine, set)), shown(&ask(&oracle, set))),
+        ("+OK\\r\\n".into(), "+OK\\r\\n".into())
+    );
+    let inputs: [&[u8]; 9] = [
+        b"PING\r\nPING\r\n",
+        b"*11\r\n",
+        b"*10\r\n",
+        b"*11x\r\n",
+        b"*1\r\n$16385\r\n",
+        b"*1\r\n$16384\r\n",
+        b"*1\r\n$536870913\r\n",
+        b"AUTH secret\r\nPING\r\n*11\r\n$20000\r\n",
+        b"AUTH wrong\r\n*11\r\n",
+    ];
+    for input in inputs {
+        assert_eq!(shown(&answer(&engine, input)), shown(&ask(&oracle, input)), "{}", input.escape_ascii());
+    }
+}
+
+#[test]
+fn the_longest_argument_and_the_most_clients_can_be_set() {
+    let Some(oracle) = Oracle::start() else { return };
+    let engine = Engine::new(Store::new());
+    let both = |input: &[u8]| {
+        assert_eq!(shown(&answer(&engine, input)), shown(&ask(&oracle, input)), "{}", input.escape_ascii());
+    };
+    both(b"CONFIG SET proto-max-bulk-len 2000000\r\n*1\r\n$2000001\r\n");
+    both(b"*1\r\n$2000000\r\n");
+    both(b"CONFIG SET maxclients 1\r\n");
+    let (_ours, theirs) = (engine.session(), UnixStream::connect(oracle.socket()).unwrap());
+    // Both hang up at once, so nothing is sent that a close could cut off.
+    both(b"");
+    drop(theirs);
+}
+
+#[test]
 fn limits_and_errors_are_those_of_a_real_server() {
     let Some(oracle) = Oracle::start() else { return };
     let engine = Engine::new(Store::new());
@@ -104,7 +145,7 @@ fn limits_and_errors_are_those_of_a_real_server() {
         b"CLIENT REPLY SKIP\r\n*0\r\nPING\r\n",
         b"CLIENT REPLY OFF\r\nPING\r\nCLIENT REPLY ON\r\nPING\r\n",
         b"SUBSCRIBE c\r\nPING\r\nGET k\r\nQUIT\r\n",
-        b"HELLO 3 SETNAME me\r\nSUBSCRIBE c d\r\nPUBLISH c 1\r\nPING\r\nUNSUBSCRIBE\r\nGET none\r\n",
+        b"HELLO 3 SETNAME me\r\nSUBSCRIBE c d\r\nPUBLISH c 1\r\nPING\r\nUNSUBSCRIBE c d\r\nGET none\r\n",
     ]
     .iter()
     .map(|input| input.to_vec())

@@ -178,20 +178,16 @@ fn protocol(args: Args<'_>, out: &mut dyn Reply) -> Result<()> {
     out.value(match args.at(2).to_ascii_lowercase().as_slice() {
         b"string" => Value::Bulk(Blob::from("Hello World")),
         b"integer" => Value::Integer(12_345),
-        b"double" => Value::Double(3.141),
+        b"double" => Value::Double(3141.0 / 1000.0),
         b"null" => Value::Nil,
         b"array" => Value::Array(integers()),
         b"set" => Value::Set(integers()),
-        b"map" => Value::Map(
-            integers().into_iter().zip([false, true, false].map(Value::Boolean)).collect(),
-        ),
+        b"map" => Value::Map(integers().into_iter().zip([false, true, false].map(Value::Boolean)).collect()),
         // The attribute before the reply is left out: no reply of the store has one.
         b"attrib" => Value::Bulk(Blob::from("Some real reply following the attribute")),
         b"push" if out.protocol() == Protocol::Resp2 => return Err(Error::NO_PUSH_IN_RESP2),
         b"push" => Value::Push(vec![Value::Bulk(Blob::from("server-cpu-usage")), Value::Integer(42)]),
-        b"verbatim" => {
-            Value::Verbatim { format: *b"txt", text: Blob::from("This is a verbatim\nstring") }
-        }
+        b"verbatim" => Value::Verbatim { format: *b"txt", text: Blob::from("This is a verbatim\nstring") },
         b"true" => Value::Boolean(true),
         b"false" => Value::Boolean(false),
         b"bignum" => Value::BigNumber(Blob::from("1234567999999999999999999999999999999")),

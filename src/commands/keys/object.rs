@@ -86,11 +86,11 @@ fn encoding_cmd(cx: &mut Ctx<'_>, args: Args<'_>, out: &mut dyn Reply) -> Result
 }
 
 fn encoding(cx: &mut Ctx<'_>, key: Key<'_>) -> Option<&'static str> {
-    cx.find_untouched(key).map(Entry::encoding)
+    cx.find_unheard(key).map(Entry::encoding)
 }
 
 fn freq_cmd(cx: &mut Ctx<'_>, args: Args<'_>, out: &mut dyn Reply) -> Result<()> {
-    match cx.find_untouched(cx.key(args.at(2))) {
+    match cx.find_unheard(cx.key(args.at(2))) {
         // No policy counts accesses.
         Some(_) => Err(Error::LFU_NOT_SELECTED),
         None => {
@@ -109,7 +109,7 @@ fn idletime_cmd(cx: &mut Ctx<'_>, args: Args<'_>, out: &mut dyn Reply) -> Result
 }
 
 fn idletime(cx: &mut Ctx<'_>, key: Key<'_>) -> Option<u32> {
-    cx.find_untouched(key)?;
+    cx.find_unheard(key)?;
     cx.idle_seconds(key)
 }
 
@@ -124,7 +124,7 @@ fn refcount_cmd(cx: &mut Ctx<'_>, args: Args<'_>, out: &mut dyn Reply) -> Result
 /// A server keeps one object for each small integer and tells an endless count for it. Here no value is an object; the
 /// count is the one that a client would see there.
 fn refcount(cx: &mut Ctx<'_>, key: Key<'_>) -> Option<i32> {
-    Some(match cx.find_untouched(key)?.text() {
+    Some(match cx.find_unheard(key)?.text() {
         Ok(Text::Int(0..10_000)) => i32::MAX,
         _ => 1,
     })

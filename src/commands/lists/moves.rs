@@ -8,7 +8,7 @@ use crate::commands::{Args, CommandSpec};
 use crate::ds::List;
 use crate::ds::list::{ListSide, Walk};
 use crate::error::{Error, Result};
-use crate::keyspace::{Ctx, Edit, Entry, Key};
+use crate::keyspace::{Ctx, Edit, Key, UNTOLD};
 use crate::reply::Reply;
 use crate::store::{LockMode, Store};
 
@@ -77,28 +77,28 @@ pub(in crate::commands) fn lmove(
     to: ListSide,
 ) -> Result<Option<Blob>> {
     let limits = &cx.space.limits;
-    let is_same = source.bytes == destination.bytes;
-    let takes = |entry: &Entry| entry.value::<List>().is_some();
-    let fits = is_same || cx.peek(destination).is_none_or(takes);
-    let mut moved = None;
-    cx.edit(source, super::pop_event(from), |list: &mut List| {
-        if !fits {
-            return Err(Error::WRONG_TYPE);
-        }
-        let element = moved.insert(blob(list.end(from).ok_or(Error::INTERNAL)?));
-        list.pop(from, 1, limits);
-        if is_same {
-            list.push(to, element, limits);
-        }
-        Ok(Edit::Changed(()))
-    })?;
-    if let Some(element) = moved.as_ref().filter(|_| !is_same) {
-        cx.edit_or_new(destination, push_event(to), |list: &mut List| {
-            list.push(to, element, limits);
+    let Some(entry) = cx.find_to_write(source) else { return Ok(None) };
+    let list = entry.value::<List>().ok_or(Error::WRONG_TYPE)?;
+    let element = blob(list.end(from).ok_or(Error::INTERNAL)?);
+    if source.bytes == destination.bytes {
+        cx.edit(source, UNTOLD, |list: &mut List| {
+            list.pop(from, 1, limits);
+            list.push(to, &element, limits);
             Ok(Edit::Changed(()))
         })?;
+        cx.also(source, push_event(to));
+        cx.also(source, super::pop_event(from));
+        return Ok(Some(element));
     }
-    Ok(moved)
+    cx.edit_or_new(destination, push_event(to), |list: &mut List| {
+        list.push(to, &element, limits);
+        Ok(Edit::Changed(()))
+    })?;
+    cx.edit(source, super::pop_event(from), |list: &mut List| {
+        list.pop(from, 1, limits);
+        Ok(Edit::Changed(()))
+    })?;
+    Ok(Some(element))
 }
 
 fn lmpop_cmd(cx: &mut Ctx<'_>, args: Args<'_>, out: &mut dyn Reply) -> Result<()> {

@@ -2,7 +2,7 @@
 //! explained at [`CommandSpec::syntax`].
 
 use crate::commands::CommandSpec;
-use crate::commands::spec::{FindKeys, KeySpec};
+use crate::commands::spec::{FindKeys, KeySpec, access::NOT_KEY};
 
 /// One argument, or a group of them.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,6 +54,7 @@ const KINDS: &[(&str, &[&str])] = &[
     (
         "integer",
         &[
+            "integer",
             "seconds",
             "milliseconds",
             "increment",
@@ -222,7 +223,7 @@ impl Reader {
     }
 
     fn word(&mut self, word: &str) -> Argument {
-        let (name, kind) = word.split_once(':').unwrap_or((word, word));
+        let (name, kind) = word.rsplit_once(':').unwrap_or((word, word));
         let mut argument = Argument::new(name, kind_of(kind));
         argument.key_spec = self.key_spec(name);
         let is_derived = |at: usize| matches!(self.keys[at].find, FindKeys::Derived { .. });
@@ -287,6 +288,7 @@ impl Reader {
     /// that names it.
     fn key_spec(&self, name: &str) -> Option<usize> {
         self.keys.iter().position(|keys| match keys.find {
+            _ if keys.access & NOT_KEY != 0 => false,
             FindKeys::Range { last, .. } => {
                 let fixed = keys.first..=keys.first + last.max(0) as usize;
                 self.at.is_some_and(|at| fixed.contains(&at))

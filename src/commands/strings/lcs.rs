@@ -112,7 +112,9 @@ fn texts(cx: &mut Ctx<'_>, a: &[u8], b: &[u8]) -> Result<(Blob, Blob)> {
         Ok(text) => Ok(text.map(Text::to_blob).unwrap_or_default()),
         Err(_) => Err(Error::LCS_NOT_STRINGS),
     };
-    Ok((text(a)?, text(b)?))
+    // Both are looked up before either is judged.
+    let (a, b) = (text(a), text(b));
+    Ok((a?, b?))
 }
 
 /// For [`Wanted::Length`] only the length is filled in.

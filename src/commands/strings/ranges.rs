@@ -136,7 +136,7 @@ fn setrange_cmd(cx: &mut Ctx<'_>, args: Args<'_>, out: &mut dyn Reply) -> Result
 fn setrange(cx: &mut Ctx<'_>, key: Key<'_>, offset: usize, value: &[u8]) -> Result<usize> {
     if value.is_empty() {
         // Nothing is written then, not even the zeros up to the offset.
-        return Ok(cx.peek(key).map(Entry::text).transpose()?.map_or(0, Text::len));
+        return Ok(cx.find_to_write(key).map(Entry::text).transpose()?.map_or(0, Text::len));
     }
     let max = cx.space.max_string.get();
     let grown = cx.update(key, "setrange", |entry| {

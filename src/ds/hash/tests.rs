@@ -256,7 +256,8 @@ fn a_hash_with_deadlines_goes_the_same_way() {
 
 #[test]
 fn limits_without_bound_do_not_break_the_packed_form() {
-    let limits = Limits { hash_entries: usize::MAX.into(), hash_value: usize::MAX.into(), ..Limits::default() };
+    let limits =
+        Limits { hash_entries: usize::MAX.into(), hash_value: usize::MAX.into(), ..Limits::default() };
     let mut hash = filled(20_000, &limits);
     assert!(hash.set_deadline(b"field5", Some(9)));
     assert_eq!((hash.len(9), hash.len(10), hash.deadline(b"field5", 0)), (20_000, 19_999, Some(Some(9))));

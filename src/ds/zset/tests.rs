@@ -9,12 +9,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::rng::Rng;
 
-static LIMITS: LazyLock<Limits> = LazyLock::new(|| Limits {
-    zset_entries: 12.into(),
-    zset_value: 10.into(),
-    seed: 5,
-    ..Limits::default()
-});
+static LIMITS: LazyLock<Limits> =
+    LazyLock::new(|| Limits { zset_entries: 12.into(), zset_value: 10.into(), seed: 5, ..Limits::default() });
 
 /// A set and the sorted list of what is in it.
 #[derive(Clone, Default)]
@@ -38,9 +34,8 @@ impl Pair {
             Some(same) if same == score => return assert!(!changed, "an equal score is no change"),
             Some(_) => drop(self.model.remove(old.unwrap())),
             None => {
-                self.is_large |=
-                    self.model.len() + 1 > LIMITS.zset_entries.get()
-                        || member.len() > LIMITS.zset_value.get();
+                self.is_large |= self.model.len() + 1 > LIMITS.zset_entries.get()
+                    || member.len() > LIMITS.zset_value.get();
             }
         }
         assert!(changed);

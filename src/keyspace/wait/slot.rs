@@ -12,14 +12,16 @@
 //! 1. Who has the [`Claim`] is alone: others that want it wait until it is given up or finished, so nobody passes a
 //!    caller over who turns out to be waiting still. A claim is held for a moment only, and its holder waits for nothing.
 //! 2. The result is set before the state becomes `DONE`, and is never changed afterwards.
-//! 3. Whoever waits listens first and looks then; whoever finishes changes the state first and notifies then. So
-//!    either the one sees the state or the other the listener.
+//! 3. Whoever waits says first how he is woken and looks then; whoever finishes changes the state first and wakes then.
+//!    So either the one sees the state or the other knows whom to wake.
+//! 4. One caller waits at a time: the slot's owner.
 //!
 //! What it is made of comes from the module above, so that a model checker can run this file on its own parts.
 
+use std::task::Waker;
 use std::time::Duration;
 
-use super::sync::{AtomicU8, Event, EventListener, Listener as _, Mutex, Ordering, yield_now};
+use super::sync::{AtomicU8, Mutex, Ordering, Thread, current, park, park_timeout, yield_now};
 
 const WAITING: u8 = 0;
 const CLAIMED: u8 = 1;
@@ -30,7 +32,13 @@ const TAKEN: u8 = 3;
 pub(crate) struct Slot<R> {
     state: AtomicU8,
     result: Mutex<Option<R>>,
-    event: Event,
+    sleeper: Mutex<Option<Sleeper>>,
+}
+
+/// Who waits, and how he is woken.
+enum Sleeper {
+    Thread(Thread),
+    Task(Waker),
 }
 
 /// The right to give the result. Dropping it gives the right back.
@@ -41,7 +49,7 @@ pub(crate) struct Claim<'s, R> {
 
 impl<R> Slot<R> {
     pub(crate) fn new() -> Slot<R> {
-        Slot { state: AtomicU8::new(WAITING), result: Mutex::new(None), event: Event::new() }
+        Slot { state: AtomicU8::new(WAITING), result: Mutex::new(None), sleeper: Mutex::new(None) }
     }
 
     fn go(&self, from: u8, to: u8) -> bool {
@@ -84,23 +92,32 @@ impl<R> Slot<R> {
     /// Wakes who waits, after the result was given. This may run code of the waiting program (a waker), so it is not
     /// for a moment at which locks are held.
     pub(crate) fn wake(&self) {
-        self.event.notify(usize::MAX);
+        let sleeper = self.sleeper.lock().take();
+        match sleeper {
+            Some(Sleeper::Thread(thread)) => thread.unpark(),
+            Some(Sleeper::Task(waker)) => waker.wake(),
+            None => {}
+        }
     }
 
-    /// Is told when there is a result.
-    pub(crate) fn listen(&self) -> EventListener {
-        self.event.listen()
+    /// The result, once, if there is one; otherwise `waker` is woken when there is.
+    pub(crate) fn take_or_wake(&self, waker: &Waker) -> Option<R> {
+        let old = self.sleeper.lock().replace(Sleeper::Task(waker.clone()));
+        // Dropping a waker may run code of the program, so it is done without the lock.
+        drop(old);
+        self.take()
     }
 
-    /// Parks the thread until there is a result, at most for `timeout`.
+    /// Parks the thread until there is a result, at most for `timeout`; it may end earlier.
     pub(crate) fn park(&self, timeout: Option<Duration>) {
-        let listener = self.listen();
+        let old = self.sleeper.lock().replace(Sleeper::Thread(current()));
+        drop(old);
         if self.is_done() {
             return;
         }
         match timeout {
-            Some(timeout) => drop(listener.wait_timeout(timeout)),
-            None => listener.wait(),
+            Some(timeout) => park_timeout(timeout),
+            None => park(),
         }
     }
 }
