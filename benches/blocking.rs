@@ -87,7 +87,7 @@ fn main() {
     };
 
     let store = Store::new();
-    let push = |at: Duration| drop(store.rpush("jobs", &[at.as_nanos().to_string()]).unwrap());
+    let push = |at: Duration| assert!(store.rpush("jobs", &[at.as_nanos().to_string()]).unwrap() > 0);
     let theirs = store.clone();
     let wait = move || moment(&theirs.blpop(&["jobs"], None).unwrap().unwrap().1);
     show("a method that parks", &hand_over(count, wait, push));

@@ -9,12 +9,16 @@ mod common;
 #[path = "../tests/support/mod.rs"]
 mod support;
 
+use std::time::Duration;
+
 use common::{Arguments, ROUNDS, machine, per_operation, time};
 use redmoon::{Engine, Store, Subscription};
 use support::{Client, Oracle};
 
 const SUBSCRIBERS: usize = 100;
 const CHANNEL: &str = "channel";
+/// How many messages are published before they are read.
+const TURN: usize = 100;
 
 /// Microseconds for each call of PUBLISH by the server's own count.
 fn own_time(client: &mut Client) -> f64 {
@@ -34,7 +38,7 @@ fn drain(subscriptions: &mut [Subscription], messages: usize) {
 
 fn main() {
     let arguments = Arguments::read();
-    let messages = arguments.scaled(10_000);
+    let messages = arguments.scaled(10_000).next_multiple_of(TURN);
     let payload = "x".repeat(arguments.number("--size", 20));
     println!("{}", machine());
     println!("PUBLISH of {} bytes to {SUBSCRIBERS} subscribers, microseconds a message", payload.len());
@@ -54,26 +58,34 @@ fn main() {
 
     let micros = |elapsed| per_operation(elapsed, messages) / 1000.0;
     let mut ours_once = || {
-        let by_name = time(|| (0..messages).for_each(|_| drop(session.execute(&command).unwrap())));
-        let reading = time(|| drain(&mut subscriptions, messages));
-        let typed = time(|| {
-            for _ in 0..messages {
-                assert_eq!(store.publish(CHANNEL, &payload).unwrap(), SUBSCRIBERS);
-            }
-        });
-        drain(&mut subscriptions, messages);
+        // In turns of so many, as readers that keep up would have it.
+        let mut elapsed = [Duration::ZERO; 3];
+        for _ in 0..messages / TURN {
+            elapsed[0] += time(|| {
+                for _ in 0..TURN {
+                    assert_eq!(store.publish(CHANNEL, &payload).unwrap(), SUBSCRIBERS);
+                }
+            });
+            drain(&mut subscriptions, TURN);
+            elapsed[1] += time(|| (0..TURN).for_each(|_| drop(session.execute(&command).unwrap())));
+            elapsed[2] += time(|| drain(&mut subscriptions, TURN));
+        }
+        let [typed, by_name, reading] = elapsed;
         [micros(typed), micros(by_name), micros(by_name + reading)]
     };
     let mut theirs_once = || {
         publisher.raw(&["CONFIG", "RESETSTAT"]);
-        let commands = vec![command; messages];
-        let replies = time(|| {
-            publisher.send_many(&commands);
-            publisher.discard_many(messages);
-        });
-        let own = own_time(&mut publisher);
-        let reading = time(|| subscribers.iter_mut().for_each(|reader| reader.discard_many(messages)));
-        [own, micros(replies), micros(replies + reading)]
+        let commands = vec![command; TURN];
+        let mut elapsed = [Duration::ZERO; 2];
+        for _ in 0..messages / TURN {
+            elapsed[0] += time(|| {
+                publisher.send_many(&commands);
+                publisher.discard_many(TURN);
+            });
+            elapsed[1] += time(|| subscribers.iter_mut().for_each(|reader| reader.discard_many(TURN)));
+        }
+        let [replies, reading] = elapsed;
+        [own_time(&mut publisher), micros(replies), micros(replies + reading)]
     };
 
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());

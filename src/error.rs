@@ -8,7 +8,7 @@ mod server;
 
 use std::fmt;
 
-pub(crate) use scripts::ScriptTexts;
+pub(crate) use scripts::{HostComplaint, ScriptTexts};
 
 /// The crate's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -398,6 +398,10 @@ impl Error {
     });
     pub(crate) const SCRIPT_TIMED_OUT: Error =
         Error::fixed(&Fixed { kind: ErrorKind::ScriptLimit, text: "BUSY Script exceeded time limit" });
+    pub(crate) const DEBUG_ENDED: Error =
+        Error::fixed(&Fixed { kind: ErrorKind::ScriptRuntime, text: "ERR The script has ended" });
+    pub(crate) const SCRIPT_ABORTED: Error =
+        Error::fixed(&Fixed { kind: ErrorKind::ScriptKilled, text: "ERR script aborted for user request" });
     pub(crate) const SCRIPT_REPLY_TOO_LARGE: Error =
         Error::fixed(&Fixed { kind: ErrorKind::ScriptLimit, text: "ERR script output too large" });
     pub(crate) const SCRIPT_FLUSH_OPTION: Error = Error::fixed(&Fixed {

@@ -39,8 +39,9 @@ pub(crate) trait Reply {
             Value::NilArray => self.null_array(),
             Value::Integer(number) => self.integer(number),
             Value::Double(number) => self.double(number),
-            Value::Boolean(is) => self.integer(is.into()),
-            Value::Bulk(bytes) | Value::BigNumber(bytes) => self.blob(&bytes),
+            Value::Boolean(is) => self.boolean(is),
+            Value::Bulk(bytes) => self.blob(&bytes),
+            Value::BigNumber(digits) => self.big_number(&digits),
             Value::Status(line) => self.status(&String::from_utf8_lossy(&line)),
             Value::Error(error) => self.error(error),
             Value::Verbatim { format, text } => self.verbatim(format, &text),
@@ -67,6 +68,25 @@ pub(crate) trait Reply {
 
     fn ok(&mut self) {
         self.status("OK");
+    }
+
+    /// Whether what is written goes over a wire as it is: there, and nowhere else, a reply may have an attribute or a push
+    /// message before it.
+    fn is_wire(&self) -> bool {
+        false
+    }
+
+    /// Announces an attribute of `len` pairs before the reply proper; only for a wire that speaks RESP3.
+    fn attribute(&mut self, _len: usize) {}
+
+    /// RESP2 has no booleans, and neither has a sink that does not say so.
+    fn boolean(&mut self, is: bool) {
+        self.integer(is.into());
+    }
+
+    /// As for [`boolean`](Reply::boolean).
+    fn big_number(&mut self, digits: &[u8]) {
+        self.bulk(digits);
     }
 
     fn boolean_integer(&mut self, is: bool) {

@@ -104,7 +104,8 @@ impl Soaker {
     }
 
     fn wait(&mut self, lists: [&str; 2]) {
-        let limit = Duration::from_micros(self.rng.below(300) as u64);
+        // Not 0, which by name is for ever.
+        let limit = Duration::from_micros(1 + self.rng.below(300) as u64);
         match self.rng.below(9) {
             0 => {
                 if let Some((_, element)) = self.store.blpop(&lists, limit).unwrap() {
@@ -113,7 +114,8 @@ impl Soaker {
             }
             1 => {
                 let count = 1 + self.rng.below(3);
-                if let Some((_, elements)) = self.store.blmpop(&lists, ListSide::Right, count, limit).unwrap() {
+                if let Some((_, elements)) = self.store.blmpop(&lists, ListSide::Right, count, limit).unwrap()
+                {
                     elements.iter().for_each(|element| self.receive(element));
                 }
             }

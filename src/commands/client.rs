@@ -444,7 +444,7 @@ fn flags(client: &Client) -> String {
         (client.is_subscribed(), 'P'),
         (client.queued.load(Relaxed) >= 0, 'x'),
         (client.waiter().is_some(), 'b'),
-        (client.is_dirty.lock().load(Relaxed), 'd'),
+        (client.is_dirty(), 'd'),
         (client.inbox.is_closed(), 'A'),
         (client.no_evict.load(Relaxed), 'e'),
         (client.no_touch.load(Relaxed), 'T'),

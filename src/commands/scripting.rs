@@ -87,6 +87,12 @@ const SCRIPT: &[CommandSpec] = &[
         .arity(2)
         .flags(NOSCRIPT | ALLOW_BUSY)
         .tips(&["request_policy:all_shards", "response_policy:one_succeeded"]),
+    CommandSpec::engine("LATENCY")
+        .summary("Shows for each script how long its runs took (as Dragonfly has it).")
+        .since("7.0.0")
+        .complexity("O(N), N being the number of scripts in the cache.")
+        .arity(2)
+        .flags(NOSCRIPT),
     CommandSpec::engine("LIST")
         .summary("Lists the scripts in the cache with their sources (as Dragonfly has it).")
         .since("7.0.0")

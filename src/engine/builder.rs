@@ -11,11 +11,19 @@ use super::flags::{Dialect, Flags, ScriptFlag};
 use super::peers::ScriptCache;
 use super::pool::Pool;
 use super::{Engine, EngineLimits, Inner};
+use crate::error::Result;
 use crate::rng::Drand48;
 use crate::store::Store;
+use crate::value::Value;
 
 /// Scripts that came by EVAL and stay cached, as in Redis 7.4.
 pub(super) const MOST_EVALUATED: usize = 500;
+
+/// A function of the table `host`.
+pub(super) struct HostFunction {
+    pub(super) name: String,
+    pub(super) call: Box<dyn Fn(&[Value]) -> Result<Value> + Send + Sync>,
+}
 
 pub(super) type Log = Box<dyn Fn(LogLevel, &[u8]) + Send + Sync>;
 
@@ -69,6 +77,8 @@ pub struct EngineBuilder {
     cache: Option<ScriptCache>,
     seed: Option<i32>,
     log: Option<Log>,
+    functions: Vec<HostFunction>,
+    times_all: bool,
 }
 
 impl std::fmt::Debug for EngineBuilder {
@@ -100,6 +110,8 @@ impl EngineBuilder {
             cache: None,
             seed: None,
             log: None,
+            functions: Vec::new(),
+            times_all: false,
         }
     }
 
@@ -200,6 +212,57 @@ impl EngineBuilder {
         self
     }
 
+    /// Makes a Rust function callable from scripts as `host.name(...)`; one of the same name takes its place.
+    ///
+    /// Its arguments come as these values: nil, and `cjson.null`, as [`Nil`](Value::Nil), a boolean as
+    /// [`Boolean`](Value::Boolean), a number as [`Integer`](Value::Integer) if it is one and as
+    /// [`Double`](Value::Double) if not, a string as [`Bulk`](Value::Bulk). A table whose keys are 1 to n is an
+    /// [`Array`](Value::Array), the empty one included, and any other a [`Map`](Value::Map) in no certain order.
+    /// Functions and coroutines are refused, and so are tables more than 100 deep, and arguments larger than a
+    /// [reply may be](EngineBuilder::reply_limit).
+    ///
+    /// What it answers goes the same way back: texts of all kinds are strings, numbers numbers (exact up to 2^53), arrays
+    /// tables from 1 to n, maps tables by their keys, and sets tables whose keys are the members. An error is raised as
+    /// `redis.call` raises one: `pcall` catches it, and the script's caller gets its line. A panic is such an error too.
+    ///
+    /// The function runs while the script has its keys: it must not use the store, or the call may wait for ever, and
+    /// others wait for the script meanwhile. The time limit is looked at between two calls, not inside of one. What it
+    /// does is not taken back when a script is. The names exist in functions (FCALL), too, but not while a library loads.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use redmoon::{Engine, Error, NONE, Store, Value};
+    ///
+    /// let engine = Engine::builder(Store::new())
+    ///     .function("price", |args| match args {
+    ///         [Value::Bulk(fruit)] if *fruit == "apple" => Ok(3),
+    ///         _ => Err(Error::new("NOFRUIT")),
+    ///     })
+    ///     .build();
+    /// assert_eq!(engine.eval("return host.price('apple') * 2", NONE, NONE)?, Value::Integer(6));
+    /// assert_eq!(engine.eval("return host.price('stone')", NONE, NONE).unwrap_err().code(), "NOFRUIT");
+    /// # Ok::<(), redmoon::Error>(())
+    /// ```
+    pub fn function<R: Into<Value>>(
+        mut self,
+        name: impl Into<String>,
+        function: impl Fn(&[Value]) -> Result<R> + Send + Sync + 'static,
+    ) -> EngineBuilder {
+        let name = name.into();
+        self.functions.retain(|other| other.name != name);
+        let call = Box::new(move |args: &[Value]| function(args).map(Into::into));
+        self.functions.push(HostFunction { name, call });
+        self
+    }
+
+    /// Whether each run is timed for [`Engine::metrics`] and [`Engine::script_latency`]: no by default; one in 64 is then,
+    /// and those that take long. Two readings of the clock take some 50 nanoseconds.
+    pub fn time_every_run(mut self, every: bool) -> EngineBuilder {
+        self.times_all = every;
+        self
+    }
+
     /// Makes the engine.
     #[must_use]
     pub fn build(self) -> Engine {
@@ -225,6 +288,9 @@ impl EngineBuilder {
                 dialect: self.dialect,
                 numbers: self.numbers,
                 log: self.log,
+                functions: self.functions,
+                tally: super::metrics::Tally::default(),
+                times_all: self.times_all,
                 published: Default::default(),
             }),
         }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use parking_lot::RwLock;
 
 use super::flags::{Dialect, Flags, ScriptFlag};
+use super::metrics::{Carried, Latency};
 use super::peers::ScriptPeers;
 use crate::error::Error;
 
@@ -65,6 +66,9 @@ pub(crate) struct Source {
     /// Whether SCRIPT LOAD put it there; otherwise it may be evicted.
     loaded: AtomicBool,
     last_run: AtomicU64,
+    /// Whether a run was timed.
+    pub(super) is_timed: AtomicBool,
+    pub(super) latency: Arc<Latency>,
 }
 
 impl Source {
@@ -85,12 +89,16 @@ impl Source {
             said,
             loaded: AtomicBool::new(false),
             last_run: AtomicU64::new(0),
+            is_timed: AtomicBool::new(false),
+            latency: Arc::default(),
         }
     }
 
     /// The same script with other things said of it.
     fn saying(&self, said: Vec<ScriptFlag>) -> Source {
-        let other = Source::with(self.sha, self.body.clone(), self.skip, self.flags, said);
+        let mut other = Source::with(self.sha, self.body.clone(), self.skip, self.flags, said);
+        other.latency = Arc::clone(&self.latency);
+        other.is_timed.store(self.is_timed.load(Ordering::Relaxed), Ordering::Relaxed);
         other.loaded.store(self.loaded.load(Ordering::Relaxed), Ordering::Relaxed);
         other.last_run.store(self.last_run.load(Ordering::Relaxed), Ordering::Relaxed);
         other
@@ -120,6 +128,7 @@ pub(crate) struct Cache {
     /// What was said of single scripts, cached or not.
     said: RwLock<HashMap<Sha, Vec<ScriptFlag>, foldhash::fast::RandomState>>,
     peers: Option<Box<dyn ScriptPeers>>,
+    pub(super) carried: Carried,
 }
 
 impl Cache {
@@ -131,6 +140,7 @@ impl Cache {
             most_evaluated,
             said: RwLock::default(),
             peers,
+            carried: Carried::default(),
         }
     }
 

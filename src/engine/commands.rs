@@ -127,6 +127,7 @@ impl Engine {
                 Ok(Value::Array(self.script_list().into_iter().map(pair).collect()))
             }
             "KILL" => self.script_kill().map(|()| Value::ok()),
+            "LATENCY" => Ok(self.latency_command()),
             _ => Err(Error::unknown_subcommand(args.at(1), "SCRIPT")),
         }
     }
@@ -149,10 +150,10 @@ impl Inner {
         caller: &mut Caller<'_, 'e>,
         mode: Mode,
     ) -> Result<Value, Failed> {
-        let sha = Sha::parse(args.at(1)).ok_or(Error::NO_SCRIPT)?;
+        let sha = Sha::parse(args.at(1)).ok_or_else(|| self.no_script())?;
         let (keys, rest) = keys_and_args(args, 2).map_err(|error| self.dialect.reword(error))?;
         let call = Call { keys, args: rest, mode };
-        self.eval_sha(sha, call, caller).unwrap_or_else(|| Err(Error::NO_SCRIPT.into()))
+        self.eval_sha(sha, call, caller).unwrap_or_else(|| Err(self.no_script().into()))
     }
 }
 

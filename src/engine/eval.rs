@@ -8,7 +8,8 @@ use super::flags::Dialect;
 use super::flags::Flags;
 use super::host::Run;
 use super::libraries::Homes;
-use super::pool::{Known, State};
+use super::metrics::{Meter, Sort};
+use super::pool::{Known, State, Taken};
 use crate::error::{Error, ErrorKind, Result, one_line};
 use crate::keyspace::{Tally, Turn};
 use crate::store::{Held, LockMode, ShardSet};
@@ -85,6 +86,22 @@ impl From<Error> for Failed {
     }
 }
 
+/// The parts of a state that a run of a script has, and how it was called.
+struct Runner<'s> {
+    vm: &'s mut Vm,
+    control: &'s Control,
+    tally: &'s mut Tally,
+    meter: &'s Meter,
+    sort: Sort,
+}
+
+impl<'s> Runner<'s> {
+    fn of(state: &'s mut State, sort: Sort) -> Runner<'s> {
+        let State { vm, control, tally, meter, .. } = state;
+        Runner { vm, control, tally, meter, sort }
+    }
+}
+
 impl Inner {
     /// Runs a source text, caching it if it compiles.
     pub(super) fn eval<'e>(
@@ -94,20 +111,46 @@ impl Inner {
         caller: &mut Caller<'_, 'e>,
     ) -> Result<Value, Failed> {
         let sha = Sha::of(source);
-        let mut state = self.pool.take(self)?;
+        let mut state = self.take_state()?;
         if let Some(known) = state.find(&self.cache, sha) {
-            let State { vm, control, tally, .. } = &mut *state;
-            return self.run(vm, control, tally, &known?, call, caller);
+            let known = known.map_err(|error| self.failed(error))?;
+            return self.run(Runner::of(&mut state, Sort::Eval), &known, call, caller);
         }
-        let script = Source::new(sha, source, self.dialect)?;
-        let function = state.compile(&script)?;
+        self.tally.misses.add(1);
+        self.eval_new(&mut state, sha, source, call, caller, Sort::Eval)
+    }
+
+    /// Runs a source text that is not cached, caching it if it compiles.
+    fn eval_new<'e>(
+        &'e self,
+        state: &mut State,
+        sha: Sha,
+        source: &[u8],
+        call: Call<'_>,
+        caller: &mut Caller<'_, 'e>,
+        sort: Sort,
+    ) -> Result<Value, Failed> {
+        let script = Source::new(sha, source, self.dialect).map_err(|error| self.failed(error))?;
+        let function = state.compile(&script).map_err(|error| self.failed(error))?;
         let (script, evicted) = self.cache.add_evaluated(script);
         if evicted {
             self.store.inner.space.stats.evicted_scripts.add(1);
+            self.tally.evictions.add(1);
         }
         self.publish_figures();
-        let State { vm, control, tally, .. } = &mut *state;
-        self.run(vm, control, tally, &Known { script, function }, call, caller)
+        self.tally.unknown_runs.add(1);
+        self.run(Runner::of(state, sort), &Known { script, function }, call, caller)
+    }
+
+    fn take_state(&self) -> Result<Taken<'_>, Failed> {
+        self.pool.take(self).map_err(|error| self.failed(error))
+    }
+
+    /// The error of a call that does not come to run.
+    #[cold]
+    fn failed(&self, error: Error) -> Failed {
+        self.count_failure(&error);
+        error.into()
     }
 
     /// Runs a cached script; `None` if it is not cached.
@@ -130,31 +173,38 @@ impl Inner {
         call: Call<'_>,
         caller: &mut Caller<'_, 'e>,
     ) -> Option<Result<Value, Failed>> {
-        let mut state = match self.pool.take(self) {
+        let mut state = match self.take_state() {
             Ok(state) => state,
-            Err(error) => return Some(Err(error.into())),
+            Err(failed) => return Some(Err(failed)),
         };
         if !state.ran_last(&self.cache, name) {
             let sha = Sha::parse(name)?;
             match state.find(&self.cache, sha) {
                 Some(Ok(known)) => state.last = Some((sha, known)),
-                Some(Err(error)) => return Some(Err(error.into())),
+                Some(Err(error)) => return Some(Err(self.failed(error))),
                 None => {
-                    let source = self.fetch(sha)?;
+                    // What the peers take time for is done without the state.
                     drop(state);
-                    return Some(self.eval(&source, call, caller));
+                    self.tally.misses.add(1);
+                    let source = self.fetch(sha)?;
+                    self.tally.peer_hits.add(1);
+                    let mut state = match self.take_state() {
+                        Ok(state) => state,
+                        Err(failed) => return Some(Err(failed)),
+                    };
+                    return Some(self.eval_new(&mut state, sha, &source, call, caller, Sort::EvalSha));
                 }
             }
         }
-        let State { vm, control, tally, last, .. } = &mut *state;
+        let State { vm, control, tally, meter, last, .. } = &mut *state;
         let (_, known) = last.as_ref()?;
-        Some(self.run(vm, control, tally, known, call, caller))
+        let runner = Runner { vm, control, tally, meter, sort: Sort::EvalSha };
+        Some(self.run(runner, known, call, caller))
     }
 
-    /// Nanoseconds that a script may take: as CONFIG SET said, else as the builder did.
+    /// Nanoseconds that a script may take.
     pub(super) fn time_limit(&self) -> Option<u64> {
-        let own = || self.limits.time.map(|limit| u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX));
-        self.store.inner.space.tunables.script_nanos().or_else(own)
+        self.limits.time.map(|limit| u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX))
     }
 
     /// The source of a script that only a peer has.
@@ -167,16 +217,15 @@ impl Inner {
 
     fn run<'e>(
         &'e self,
-        vm: &mut Vm,
-        control: &Control,
-        tally: &mut Tally,
+        Runner { vm, control, tally, meter, sort }: Runner<'_>,
         Known { script, function }: &Known,
         call: Call<'_>,
         caller: &mut Caller<'_, 'e>,
     ) -> Result<Value, Failed> {
+        let timing = meter.begin(sort, self.times_all || !script.is_timed.load(Ordering::Relaxed));
         let flags = script.flags(self.default_flags);
         if call.mode == Mode::ReadOnly && flags.strict && !flags.no_writes {
-            return Err(Error::WRITE_SCRIPT_WITH_RO.into());
+            return Err(self.failed(Error::WRITE_SCRIPT_WITH_RO));
         }
         let any_key = flags.disable_atomicity || flags.undeclared_keys.unwrap_or(self.undeclared_keys);
         let limits = Limits {
@@ -193,16 +242,29 @@ impl Inner {
             } else if flags.rollback || self.rollback {
                 run.roll_back_on_failure();
             }
+            if function.calls_once() && declared.is_none() && caller.scope.is_none() {
+                run.call_once();
+            }
             let result = vm.run(*function, call.keys, call.args, &mut run, limits);
             run.end(caller, matches!(&result, Ok(value) if !matches!(value, Value::Error(_))));
+            self.end_timing(timing, run.slow_since(), Some(script));
             result
         };
+        meter.note_memory(vm.memory());
         self.store.inner.space.stats.add(tally);
         match result {
-            Ok(Value::Error(error)) => Err(error.into()),
+            Ok(Value::Error(error)) => Err(self.failed(error)),
             Ok(value) => Ok(value),
-            Err(failure) => Err(describe(self.dialect, script.sha.as_str(), failure)),
+            Err(failure) => Err(self.failed_run(script.sha.as_str(), failure)),
         }
+    }
+
+    /// The error that the caller of a script or function of this name gets, counted.
+    #[cold]
+    pub(super) fn failed_run(&self, name: &str, failure: Failure) -> Failed {
+        let failed = describe(self.dialect, name, failure);
+        self.count_failure(&failed.error);
+        failed
     }
 }
 

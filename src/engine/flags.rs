@@ -167,8 +167,8 @@ impl Dialect {
     pub(super) fn has_script_command(self, name: &str) -> bool {
         match self {
             Dialect::Any => true,
-            Dialect::Redis => !matches!(name, "SHOW" | "FLAGS" | "LIST"),
-            Dialect::Valkey => !matches!(name, "FLAGS" | "LIST"),
+            Dialect::Redis => !matches!(name, "SHOW" | "FLAGS" | "LATENCY" | "LIST"),
+            Dialect::Valkey => !matches!(name, "FLAGS" | "LATENCY" | "LIST"),
             Dialect::Dragonfly => !matches!(name, "SHOW" | "KILL"),
         }
     }

@@ -407,7 +407,10 @@ impl Engine {
     ) -> Result<Value> {
         let (keys, args) = (Slices::of(keys), Slices::of(args));
         let call = Call { keys: keys.get(), args: args.get(), mode };
-        self.inner.fcall(function, || Ok(call), &mut Caller::alone(&mut self.inner.store.turn())).map_err(Failed::into_error)
+        let command: &[u8] = if mode == Mode::ReadOnly { b"FCALL_RO" } else { b"FCALL" };
+        let mut turn = self.inner.store.turn();
+        let caller = &mut Caller::alone(&mut turn);
+        self.inner.fcall(command, function, || Ok(call), caller).map_err(Failed::into_error)
     }
 }
 
@@ -508,7 +511,7 @@ impl Inner {
             let (keys, args) = keys_and_args(args, 2)?;
             Ok(Call { keys, args, mode })
         };
-        self.fcall(args.at(1), call, caller)
+        self.fcall(args.at(0), args.at(1), call, caller)
     }
 }
 
@@ -533,6 +536,8 @@ pub(super) struct About<'a> {
     /// The function's name as it was registered, and as it was called.
     pub(super) function: &'a str,
     pub(super) name: &'a [u8],
+    /// The command that called it, as it was written.
+    pub(super) command: &'a [u8],
     pub(super) call: Call<'a>,
 }
 
@@ -546,9 +551,8 @@ impl Running {
     /// Shows a call that has been running for so many nanoseconds.
     pub(super) fn show(&self, about: About<'_>, nanos: u64) -> Shown<'_> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        let Call { keys, args, mode } = about.call;
-        let command = if mode == Mode::ReadOnly { "FCALL_RO" } else { "FCALL" };
-        let mut words = vec![Blob::from(command), Blob::from(about.name)];
+        let Call { keys, args, .. } = about.call;
+        let mut words = vec![Blob::from(about.command), Blob::from(about.name)];
         words.push(Blob::from(keys.len().to_string()));
         words.extend(keys.iter().chain(args).map(|word| Blob::from(*word)));
         let began = monotonic_nanos().saturating_sub(nanos);

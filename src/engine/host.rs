@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::keyspace::{Access, Ctx, Key, Tally, Turn, audience};
 use crate::reply::Reply;
 use crate::store::{Held, LockMode, ShardSet};
+use crate::value::Value;
 use crate::vm::{Control, Host, Pace};
 
 /// What must be looked at before a command runs: a command with one of these flags, as long as it was not allowed
@@ -32,6 +33,8 @@ pub(super) struct Run<'r, 'e> {
     is_parted: bool,
     /// Whether what was written is taken back if the script fails.
     rolls_back: bool,
+    /// Whether the script calls no more than one command: then it never waits for a shard while it has one.
+    calls_once: bool,
     /// Flags of commands that are looked at closely: fewer once the script has written.
     checked: u32,
     /// Whether a command that writes was called: it need not have changed anything.
@@ -41,6 +44,10 @@ pub(super) struct Run<'r, 'e> {
     /// The function that runs, if it is one, and its entry among those that run.
     about: Option<About<'r>>,
     shown: Option<Shown<'e>>,
+    /// Whether others get BUSY because the script takes so long.
+    is_busy: bool,
+    /// When the run began, if it looked at the clock and had taken long by then.
+    slow_since: Option<u64>,
 }
 
 /// From how many nanoseconds on a call is shown: before that nobody can look.
@@ -74,11 +81,14 @@ impl<'r, 'e> Run<'r, 'e> {
             tally,
             is_parted: false,
             rolls_back: false,
+            calls_once: false,
             checked: if declared.is_some() || is_observed { u32::MAX } else { CHECKED },
             writes: false,
             waited: false,
             about: None,
             shown: None,
+            is_busy: false,
+            slow_since: None,
         }
     }
 
@@ -116,9 +126,33 @@ impl<'r, 'e> Run<'r, 'e> {
         }
     }
 
+    /// A script that has touched nothing yet could touch anything: it locks what it may now, so that there is something
+    /// for others to be busy about.
+    #[cold]
+    fn make_others_busy(&mut self) {
+        self.is_busy = true;
+        if self.held.is_none() && !self.is_parted {
+            // BUSY: then another script makes others busy already.
+            let _ = self.lock_keys(ShardSet::default());
+        }
+        self.overdue();
+    }
+
     /// What the script writes is taken back if it fails.
     pub(super) fn roll_back_on_failure(&mut self) {
         self.rolls_back = true;
+    }
+
+    /// The script calls no more than one command.
+    #[inline]
+    pub(super) fn call_once(&mut self) {
+        self.calls_once = true;
+    }
+
+    /// When a run that takes long began.
+    #[inline]
+    pub(super) fn slow_since(&self) -> Option<u64> {
+        self.slow_since
     }
 
     /// What runs is a function.
@@ -134,12 +168,11 @@ impl<'r, 'e> Run<'r, 'e> {
     }
 
     /// Everything that is known of a command before it runs: whether the script may call it.
-    fn check(&mut self, command: Option<&'static Command>, args: Args<'_>) -> Result<&'static Command> {
+    pub(super) fn check(&mut self, command: Option<&'static Command>, args: Args<'_>) -> Result<&'static Command> {
         let command = match command.and_then(|_| table().resolve(args)) {
             Some(Ok(command)) => command,
-            Some(Err(_)) => return Err(self.engine.dialect.texts().unknown_command(args.at(0))),
-            None if noscript::names(args) => return Err(Error::CALL_NOSCRIPT),
-            None => return Err(self.engine.dialect.texts().unknown_command(args.at(0))),
+            _ if noscript::names(args) => return Err(Error::CALL_NOSCRIPT),
+            _ => return Err(self.engine.dialect.texts().unknown_command(args.at(0))),
         };
         let spec = command.spec;
         // A container's name alone never has the right number of arguments.
@@ -163,7 +196,10 @@ impl<'r, 'e> Run<'r, 'e> {
         if spec.is(flag::WRITE) && !self.writes {
             // A script that gets BUSY here has not written: it is stopped at its own time, not called overdue.
             if !self.is_parted {
-                self.lock_keys(dispatch::locks(&self.engine.store, *command, args).0)?;
+                match command.quick(args.len(), 0) {
+                    Some(quick) => self.lock_one(self.engine.store.inner.shard_of(args.at(quick.key)))?,
+                    None => self.lock_keys(dispatch::locks(&self.engine.store, *command, args).0)?,
+                }
             }
             if self.rolls_back {
                 // It can be stopped as long as it runs.
@@ -181,7 +217,7 @@ impl<'r, 'e> Run<'r, 'e> {
     }
 
     #[cold]
-    fn count_error(&self, error: Error) -> Error {
+    pub(super) fn count_error(&self, error: Error) -> Error {
         self.engine.store.inner.space.stats.count_error(&error);
         error
     }
@@ -209,6 +245,18 @@ impl<'r, 'e> Run<'r, 'e> {
         Ok(())
     }
 
+    /// Locks the shard of a command with one key. Where that is all that the script ever locks, it holds nothing when
+    /// it waits, and need not pass the gate.
+    #[inline(never)]
+    fn lock_one(&mut self, shard: usize) -> Result<()> {
+        if self.calls_once && self.held.is_none() {
+            self.waited = true;
+            self.held = Some(self.engine.store.inner.hold(ShardSet::one(shard), self.lock)?);
+            return Ok(());
+        }
+        self.lock_keys(ShardSet::one(shard))
+    }
+
     /// Runs a command with one key on that key's shard.
     #[inline(always)]
     fn run_quick(&mut self, quick: Quick, args: Args<'_>, out: &mut dyn Reply) -> Result<()> {
@@ -217,7 +265,7 @@ impl<'r, 'e> Run<'r, 'e> {
         let key = Key { bytes, hash: space.hash(bytes) };
         let shard = space.shard(key.hash);
         if !self.held.as_ref().is_some_and(|held| held.has(shard)) {
-            self.lock_keys(ShardSet::one(shard))?;
+            self.lock_one(shard)?;
         }
         let access = self.held.as_mut().map_or(Access::None, |held| held.access_one(shard));
         (quick.run)(&mut Ctx::with_key(space, access, &mut self.turn, key), args, out)
@@ -352,11 +400,18 @@ impl Host for Run<'_, '_> {
     }
 
     fn looked(&mut self, nanos: u64) {
+        if nanos > LONG && self.slow_since.is_none() {
+            self.slow_since = Some(monotonic_nanos().saturating_sub(nanos));
+        }
         if nanos > LONG
             && self.shown.is_none()
             && let Some(about) = self.about
         {
             self.shown = Some(self.engine.libraries.running.show(about, nanos));
+        }
+        let busy = self.engine.store.inner.space.tunables.script_nanos();
+        if !self.is_busy && busy.is_some_and(|busy| nanos >= busy) {
+            self.make_others_busy();
         }
     }
 
@@ -367,6 +422,13 @@ impl Host for Run<'_, '_> {
 
     fn log(&mut self, level: u8, message: &[u8]) {
         self.engine.log_line(level, message);
+    }
+
+    fn function(&mut self, number: usize, args: &[Value]) -> Result<Value> {
+        match self.engine.functions.get(number) {
+            Some(function) => (function.call)(args),
+            None => Err(Error::INTERNAL),
+        }
     }
 
     fn knows(&mut self, args: &[&[u8]]) -> bool {

@@ -466,6 +466,7 @@ impl Inner {
     /// Calls a function. What it is called with is asked for once the function is found.
     pub(super) fn fcall<'a, 'e>(
         &'e self,
+        command: &[u8],
         name: &[u8],
         call: impl FnOnce() -> Result<Call<'a>>,
         caller: &mut Caller<'_, 'e>,
@@ -481,7 +482,7 @@ impl Inner {
         match &library.home {
             None => {
                 let function = state.function(self, &found)?;
-                self.run_function(&mut state, function, called, name, call, caller)
+                self.run_function(&mut state, function, called, (command, name), call, caller)
             }
             Some(home) => {
                 drop(state);
@@ -497,7 +498,7 @@ impl Inner {
                 }
                 .map_err(|error| self.dialect.reword(error))?;
                 let function = inside.functions.get(*at).copied().ok_or(Error::INTERNAL)?;
-                let result = self.run_function(&mut inside.state, function, called, name, call, caller);
+                let result = self.run_function(&mut inside.state, function, called, (command, name), call, caller);
                 if let Some(scope) = &mut caller.scope {
                     scope.homes.insert(library.id, inside);
                 }
@@ -511,7 +512,7 @@ impl Inner {
         state: &mut State,
         function: LibraryFunction,
         called: &Function,
-        name: &[u8],
+        (command, name): (&[u8], &[u8]),
         call: Call<'_>,
         caller: &mut Caller<'_, 'e>,
     ) -> Result<Value, Failed> {
@@ -526,7 +527,7 @@ impl Inner {
         let declared = if any_key { None } else { Some(call.keys) };
         let result = {
             let mut run = Run::new(self, caller, lock, declared, &state.control, &mut state.tally);
-            run.show_as(About { function: &called.name, name, call });
+            run.show_as(About { function: &called.name, name, command, call });
             if flags.disable_atomicity && caller.scope.is_none() {
                 run.part();
             } else if flags.rollback || self.rollback {

@@ -3,12 +3,14 @@
 mod builder;
 mod cache;
 mod commands;
+mod debugger;
 mod defined;
 mod eval;
 mod flags;
 mod functions;
 mod host;
 mod libraries;
+mod metrics;
 mod noscript;
 mod peers;
 mod pipeline;
@@ -35,10 +37,12 @@ use pool::Pool;
 
 pub(crate) use eval::{Caller, Mode, Scope};
 
+pub use debugger::{DebugMode, Debugger, StackFrame, Stop, StopReason};
 pub use builder::{EngineBuilder, LogLevel, NumberFormat};
 pub use flags::{Dialect, ScriptFlag};
 pub use functions::{FunctionInfo, FunctionLibrary, FunctionStats, RunningFunction};
 pub use libraries::RestorePolicy;
+pub use metrics::{DurationBucket, Durations, EngineMetrics};
 pub use peers::{ScriptCache, ScriptPeers};
 pub use pipeline::Pipeline;
 pub use script::{Invocation, Script, ToArg};
@@ -85,6 +89,11 @@ pub(crate) struct Inner {
     pub(crate) dialect: Dialect,
     numbers: NumberFormat,
     log: Option<builder::Log>,
+    /// What scripts see as `host`.
+    functions: Vec<builder::HostFunction>,
+    tally: metrics::Tally,
+    /// Whether each run is timed.
+    times_all: bool,
     /// How many scripts and bytes of them this engine has told the store's statistics.
     published: (AtomicUsize, AtomicUsize),
 }
@@ -245,7 +254,7 @@ impl Engine {
         let (keys, args) = (Slices::of(keys), Slices::of(args));
         let call = Call { keys: keys.get(), args: args.get(), mode };
         let result = self.inner.eval_named(sha, call, &mut Caller::alone(&mut self.inner.store.turn()));
-        result.ok_or(Error::NO_SCRIPT)?.map_err(eval::Failed::into_error)
+        result.ok_or_else(|| self.inner.no_script())?.map_err(eval::Failed::into_error)
     }
 
     /// Caches a script without running it, and answers its SHA-1 (SCRIPT LOAD). It stays until a flush.
@@ -439,6 +448,7 @@ impl Inner {
         self.cache.add_loaded(script);
         self.publish_figures();
         if let Some(peers) = self.cache.peers() {
+            self.cache.carried.loads_sent.add(1);
             peers.on_load(sha.as_str(), source);
         }
         Ok(sha)
@@ -451,6 +461,7 @@ impl Inner {
     fn flush(&self) {
         self.cache.clear();
         if let Some(peers) = self.cache.peers() {
+            self.cache.carried.flushes_sent.add(1);
             peers.on_flush();
         }
         self.pool.clear();

@@ -8,5 +8,5 @@ const COMMANDS: &[&str] =
 
 /// Whether the arguments call such a command.
 pub(super) fn names(args: Args<'_>) -> bool {
-    COMMANDS.iter().any(|name| args.is(0, name))
+    COMMANDS.iter().any(|name| args.is(0, name)) || args.is(0, "CLUSTER") && args.is(1, "RESET")
 }

@@ -78,12 +78,14 @@ impl ScriptCache {
     pub fn receive(&self, source: impl AsRef<[u8]>) -> Result<String> {
         let sha = Sha::of(source.as_ref());
         self.0.add_loaded(Source::new(sha, source.as_ref(), Dialect::Any)?);
+        self.0.carried.loads_received.add(1);
         Ok(sha.as_str().to_owned())
     }
 
     /// Empties the cache because a peer did. The peers are not told again.
     pub fn receive_flush(&self) {
         self.0.clear();
+        self.0.carried.flushes_received.add(1);
     }
 
     /// The source of a cached script, for a peer that asks.

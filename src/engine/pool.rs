@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use super::Inner;
 use super::cache::{Cache, Sha, Source};
 use super::libraries::KnownLibraries;
+use super::metrics::{Meter, Meters};
 use crate::error::{Error, ErrorKind, Result};
 use crate::keyspace::Tally;
 use crate::vm::{Control, Function, JsonSettings, Sort, Vm};
@@ -33,6 +34,7 @@ pub(super) struct Pool {
     idle: Mutex<Vec<Box<State>>>,
     /// The kill switches of all states that exist.
     controls: Mutex<Vec<std::sync::Weak<Control>>>,
+    pub(super) meters: Meters,
     /// The settings of `cjson` of all states since the last flush.
     json: Mutex<Arc<JsonSettings>>,
     /// Counts the flushes: a state from before one is dropped when its script ends.
@@ -50,6 +52,7 @@ pub(super) struct State {
     pub(super) last: Option<(Sha, Known)>,
     pub(super) control: Arc<Control>,
     pub(super) tally: Tally,
+    pub(super) meter: Arc<Meter>,
     pub(super) libraries: KnownLibraries,
     generation: u64,
 }
@@ -149,6 +152,12 @@ impl Pool {
         let mut vm = Vm::new(engine.limits.memory, engine.dialect.server())?;
         vm.share_json_settings(self.json.lock().clone());
         vm.set_numbers_as_g17(engine.numbers == super::NumberFormat::Digits17);
+        if !engine.functions.is_empty() {
+            let names: Vec<&str> = engine.functions.iter().map(|function| &*function.name).collect();
+            vm.add_host_functions(&names)?;
+        }
+        let meter = self.meters.take();
+        meter.note_memory(vm.memory());
         let control = vm.control();
         let mut controls = self.controls.lock();
         controls.retain(|control| control.strong_count() > 0);
@@ -161,6 +170,7 @@ impl Pool {
             last: None,
             control,
             tally: Tally::new(),
+            meter,
             libraries: KnownLibraries::default(),
             generation,
         })

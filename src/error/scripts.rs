@@ -41,6 +41,32 @@ pub(crate) struct ScriptTexts {
     pub(crate) register_no_callback: &'static str,
 }
 
+/// What is wrong with a call of a function of the table `host`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HostComplaint {
+    Argument,
+    Key,
+    Deep,
+    Large,
+    DeepResult,
+    Panicked,
+}
+
+impl Error {
+    pub(crate) fn host_function(name: &[u8], complaint: HostComplaint) -> Error {
+        let what = match complaint {
+            HostComplaint::Argument => "takes nil, booleans, numbers, strings and tables",
+            HostComplaint::Key => "takes tables whose keys are strings, numbers or booleans",
+            HostComplaint::Deep => "got a table that is nested too deeply",
+            HostComplaint::Large => "got arguments that are too large",
+            HostComplaint::DeepResult => "answered a value that is nested too deeply",
+            HostComplaint::Panicked => "panicked",
+        };
+        let line = [b"ERR The host function '".as_slice(), name, b"' ", what.as_bytes()].concat();
+        Error::owned(ErrorKind::ScriptRuntime, one_line(line))
+    }
+}
+
 /// The texts of Redis 7.0, with the name that the table of functions has in them.
 macro_rules! texts {
     ($table:literal) => {

@@ -56,7 +56,7 @@ pub(crate) trait Shards {
     /// `None` also when the shard is held for reading only.
     fn shard_mut(&mut self, index: usize) -> Option<&mut Shard>;
     /// Locks one more, if that is possible at once.
-    fn try_lock(&mut self, index: usize) -> bool;
+    fn try_reach(&mut self, index: usize) -> bool;
 }
 
 /// The shards that a [`Ctx`] may touch.
@@ -645,7 +645,7 @@ impl<'a> Ctx<'a> {
             {
                 let space = self.space;
                 let was_there = |key: &[u8]| old.find(Key { bytes: key, hash: space.hash(key) }).is_some();
-                interest.watched.touch_where(db, false, was_there);
+                interest.watched.touch_all(db, was_there);
             }
             if let Some(undo) = &mut self.turn.undo {
                 undo.keep(Record::Db { shard: index, db, old });
@@ -675,6 +675,7 @@ impl<'a> Ctx<'a> {
 
     /// Tells those who watch or wait for keys of two databases that were swapped.
     fn swapped(&mut self, index: usize, a: usize, b: usize) {
+        let now = self.now();
         let space = self.space;
         let shard = self.access.shard(index);
         let Some(interest) = &shard.interest else { return };
@@ -683,8 +684,12 @@ impl<'a> Ctx<'a> {
                 shard.dbs[db].find(Key { bytes: key, hash: space.hash(key) }).is_some()
             };
             if self.turn.undo.is_none() {
-                let changed = |key: &[u8]| finds(here, key) || finds(there, key);
-                interest.watched.touch_where(here, true, changed);
+                let past = |key: &[u8]| {
+                    let table = &shard.dbs[here];
+                    let entry = table.find(Key { bytes: key, hash: space.hash(key) }).and_then(|at| table.get(at))?;
+                    Some(entry.end().is_some_and(|end| end < now))
+                };
+                interest.watched.exchange(here, |key| (finds(there, key), past(key)));
             }
             for key in interest.waiting.keys(here).filter(|key| finds(here, key)) {
                 self.turn.effects().note_ready(here, key);
@@ -714,7 +719,7 @@ impl<'a> Ctx<'a> {
                     if let Some(interest) = &self.access.shard(shard).interest {
                         let was_there =
                             |key: &[u8]| old.find(Key { bytes: key, hash: space.hash(key) }).is_some();
-                        interest.watched.touch_where(db, false, was_there);
+                        interest.watched.touch_all(db, was_there);
                     }
                 }
                 Record::Swapped(a, b) => {
@@ -855,9 +860,9 @@ impl<'a> Ctx<'a> {
         }
     }
 
-    pub(super) fn try_lock(&mut self, index: usize) -> bool {
+    pub(super) fn try_reach(&mut self, index: usize) -> bool {
         match &mut self.access {
-            Access::Many { shards, is_exclusive: true } => shards.try_lock(index),
+            Access::Many { shards, is_exclusive: true } => shards.try_reach(index),
             _ => false,
         }
     }

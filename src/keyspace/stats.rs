@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use super::Counter;
 use crate::error::Error;
@@ -51,7 +51,7 @@ pub(crate) struct Stats {
     /// 40 hexadecimal digits that no other store has, whatever its seed.
     pub(crate) run_id: String,
     /// The same for replication, which a test may change (DEBUG CHANGE-REPL-ID).
-    replication_id: parking_lot::Mutex<String>,
+    replication_id: [AtomicU64; 3],
 }
 
 /// How many there are of something that comes and goes.
@@ -90,10 +90,15 @@ pub(crate) struct ScriptFigures {
     pub(crate) library_memory: AtomicUsize,
 }
 
-/// 40 hexadecimal digits that nobody else has.
-fn new_id() -> String {
+/// What nobody else has, to be spelled.
+fn new_words() -> [u64; 3] {
     let mut rng = Rng::from_entropy();
-    let digits: String = (0..3).map(|_| format!("{:016x}", rng.next_u64())).collect();
+    std::array::from_fn(|_| rng.next_u64())
+}
+
+/// The first 40 hexadecimal digits.
+fn spelled(words: [u64; 3]) -> String {
+    let digits: String = words.iter().map(|word| format!("{word:016x}")).collect();
     digits.chars().take(40).collect()
 }
 
@@ -109,17 +114,19 @@ impl Stats {
             connections: Counter::default(),
             sessions: AtomicUsize::new(0),
             born,
-            run_id: new_id(),
-            replication_id: parking_lot::Mutex::new(new_id()),
+            run_id: spelled(new_words()),
+            replication_id: new_words().map(AtomicU64::new),
         }
     }
 
     pub(crate) fn replication_id(&self) -> String {
-        self.replication_id.lock().clone()
+        spelled(self.replication_id.each_ref().map(|word| word.load(Ordering::Relaxed)))
     }
 
     pub(crate) fn change_replication_id(&self) {
-        *self.replication_id.lock() = new_id();
+        for (word, new) in self.replication_id.iter().zip(new_words()) {
+            word.store(new, Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn of(&self, command: usize) -> &CallStats {
@@ -175,7 +182,12 @@ impl Stats {
             let figures = &mut tally.figures[id];
             let calls = std::mem::take(&mut figures.calls);
             self.commands[id].calls.add(calls);
-            self.commands[id].nanos.add(figures.average().saturating_mul(calls));
+            figures.untold += calls;
+            if figures.is_timed || figures.untold >= TIMED {
+                figures.is_timed = false;
+                let untold = std::mem::take(&mut figures.untold);
+                self.commands[id].nanos.add(figures.average().saturating_mul(untold));
+            }
         }
     }
 }
@@ -196,6 +208,10 @@ pub(crate) struct Tally {
 struct Figures {
     /// Calls by the present script.
     calls: u64,
+    /// Calls whose time has not been added to what others read: that is an estimate, and is added now and then.
+    untold: u64,
+    /// Whether some call was timed since.
+    is_timed: bool,
     /// Calls that were timed, by any script so far, and what they took.
     timed: u64,
     nanos: u64,
@@ -241,6 +257,7 @@ impl Tally {
     pub(crate) fn time(&mut self, id: usize, nanos: u64) {
         let figures = &mut self.figures[id];
         figures.timed += 1;
+        figures.is_timed = true;
         figures.nanos += nanos;
     }
 }

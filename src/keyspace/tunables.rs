@@ -26,7 +26,7 @@ pub(crate) struct Tunables {
     /// How many sessions may be open before conversations over streams are refused.
     pub(crate) max_clients: Limit,
     pub(crate) hz: Limit,
-    /// How long a script may run, in milliseconds; negative leaves it to its engine.
+    /// How long a script may run, in milliseconds, before others get BUSY; 0 or less leaves it to its engine's limit.
     script_millis: AtomicI64,
     /// Nanoseconds from which on a command counts as slow; negative notes none.
     slow_nanos: AtomicI64,
@@ -59,11 +59,10 @@ impl Tunables {
         POLICIES.get(self.policy.get()).unwrap_or(&"noeviction")
     }
 
-    /// The time limit of scripts in nanoseconds, where CONFIG SET gave one.
-    #[inline]
+    /// From how many nanoseconds on a script makes others busy, where CONFIG SET said so.
     pub(crate) fn script_nanos(&self) -> Option<u64> {
         let millis = u64::try_from(self.script_millis.load(Ordering::Relaxed)).ok()?;
-        Some(millis.saturating_mul(1_000_000))
+        (millis > 0).then(|| millis.saturating_mul(1_000_000))
     }
 
     pub(crate) fn set_script_millis(&self, millis: i64) {

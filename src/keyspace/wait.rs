@@ -14,6 +14,7 @@
 //!    and so does every caller who would wait for the same key behind him.
 
 mod slot;
+mod sync;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -27,14 +28,6 @@ use super::{Ctx, Entry, Key, Stats};
 use crate::blob::Blob;
 use crate::error::Result;
 use crate::value::Value;
-
-/// What a [`Slot`] is made of.
-mod sync {
-    pub(super) use std::sync::atomic::{AtomicU8, Ordering};
-    pub(super) use std::thread::{Thread, current, park, park_timeout, yield_now};
-
-    pub(super) use parking_lot::Mutex;
-}
 
 /// What a waiting command does with a key that has got a value.
 pub(crate) trait Attempt: Send + Sync {
@@ -284,6 +277,6 @@ impl Ctx<'_> {
     /// Whether the shard of a key is held, or could be locked at once.
     fn reach_for(&mut self, key: Key<'_>) -> bool {
         let index = self.space.shard(key.hash);
-        self.holds(key) || self.try_lock(index)
+        self.holds(key) || self.try_reach(index)
     }
 }

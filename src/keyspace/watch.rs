@@ -5,44 +5,68 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 /// One watched key of one conversation.
 pub(crate) struct Watch {
     pub(crate) db: usize,
     pub(crate) key: Box<[u8]>,
-    /// When the key ends, if it exists and will.
-    deadline: Option<i64>,
+    /// When the key that was there ends; [`NEVER`] if it does not, or is gone.
+    deadline: AtomicI64,
     /// The key was past its time, but not yet removed: its removal is no change.
-    was_expired: AtomicBool,
+    is_stale: AtomicBool,
     /// Shared by all keys that the conversation watches.
     dirty: Arc<AtomicBool>,
 }
+
+const NEVER: i64 = i64::MAX;
 
 impl Watch {
     pub(super) fn new(
         db: usize,
         key: &[u8],
         deadline: Option<i64>,
-        was_expired: bool,
+        is_stale: bool,
         dirty: &Arc<AtomicBool>,
     ) -> Watch {
-        let dirty = Arc::clone(dirty);
-        Watch { db, key: key.into(), deadline, was_expired: AtomicBool::new(was_expired), dirty }
+        Watch {
+            db,
+            key: key.into(),
+            deadline: AtomicI64::new(deadline.unwrap_or(NEVER)),
+            is_stale: AtomicBool::new(is_stale),
+            dirty: Arc::clone(dirty),
+        }
     }
 
     /// Whether the key is another one now than when the watch began: it was written, or its time has come.
     pub(crate) fn is_dirty(&self, now: i64) -> bool {
-        let is_over = self.deadline.is_some_and(|end| end < now) && !self.was_expired.load(Ordering::Relaxed);
+        let is_over = self.deadline.load(Ordering::Relaxed) < now && !self.is_stale.load(Ordering::Relaxed);
         is_over || self.dirty.load(Ordering::Acquire)
     }
 
     /// The key was changed, or removed if it does not exist any more.
     fn touch(&self, exists: bool) {
-        if !exists && self.was_expired.swap(false, Ordering::Relaxed) {
-            return;
+        if !exists && self.is_stale.load(Ordering::Relaxed) {
+            self.forget_stale();
+        } else {
+            self.dirty.store(true, Ordering::Release);
         }
-        self.dirty.store(true, Ordering::Release);
+    }
+
+    fn forget_stale(&self) {
+        self.deadline.store(NEVER, Ordering::Relaxed);
+        self.is_stale.store(false, Ordering::Relaxed);
+    }
+
+    /// Another database took the place of the key's. `now` is the key there, if there is one: whether it is past its time.
+    fn exchange(&self, was_there: bool, now: Option<bool>) {
+        match (self.is_stale.load(Ordering::Relaxed), now) {
+            (true, None) => self.forget_stale(),
+            (true, Some(true)) => {}
+            (false, Some(true)) if !was_there => self.is_stale.store(true, Ordering::Relaxed),
+            (false, None) if !was_there => {}
+            _ => self.dirty.store(true, Ordering::Release),
+        }
     }
 }
 
@@ -75,10 +99,19 @@ impl Watched {
         }
     }
 
-    /// Many keys of a database were written: those that `changed` says.
-    pub(super) fn touch_where(&self, db: usize, exists: bool, changed: impl Fn(&[u8]) -> bool) {
-        for watch in self.0.values().flatten().filter(|watch| watch.db == db && changed(&watch.key)) {
-            watch.touch(exists);
+    /// A database was emptied; `was_there` says which keys it had.
+    pub(super) fn touch_all(&self, db: usize, was_there: impl Fn(&[u8]) -> bool) {
+        for watch in self.0.values().flatten().filter(|watch| watch.db == db && was_there(&watch.key)) {
+            watch.touch(false);
+        }
+    }
+
+    /// Another database took the place of this one. `find` says of a key whether it was there before, and of the key that is
+    /// there now whether it is past its time.
+    pub(super) fn exchange(&self, db: usize, find: impl Fn(&[u8]) -> (bool, Option<bool>)) {
+        for watch in self.0.values().flatten().filter(|watch| watch.db == db) {
+            let (was_there, now) = find(&watch.key);
+            watch.exchange(was_there, now);
         }
     }
 }

@@ -72,6 +72,12 @@ impl Reply for RespReply<'_> {
     fn set(&mut self, len: usize) {
         push_header(if self.is_resp3() { b'~' } else { b'*' }, len, self.out);
     }
+    fn is_wire(&self) -> bool {
+        self.is_resp3()
+    }
+    fn attribute(&mut self, len: usize) {
+        push_header(b'|', len, self.out);
+    }
     fn speak(&mut self, protocol: Protocol) {
         self.protocol = protocol;
     }

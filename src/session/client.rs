@@ -74,6 +74,7 @@ impl Session {
     }
 
     /// Whether the reply to the last command is to be sent (CLIENT REPLY).
+    #[cfg(feature = "resp")]
     pub(crate) fn wants_reply(&self) -> bool {
         self.replies == Replies::On
     }
@@ -89,7 +90,7 @@ impl Session {
             client.queued.store(if is_counting { -1 } else { 0 }, Relaxed);
             client.queued_bytes.store(0, Relaxed);
         }
-        *client.is_dirty.lock() = self.transaction.dirty();
+        client.set_dirty_mark(self.transaction.dirty());
         let [channels, patterns, shard_channels] = self.listening.counts();
         client.channels.store(channels, Relaxed);
         client.patterns.store(patterns, Relaxed);

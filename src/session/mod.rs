@@ -170,6 +170,7 @@ impl Session {
     }
 
     /// Messages that the caller did not ask for.
+    #[cfg(feature = "resp")]
     pub(crate) fn inbox(&self) -> Arc<Inbox> {
         Arc::clone(&self.inbox)
     }
@@ -182,6 +183,7 @@ impl Session {
     }
 
     /// The conversation is over.
+    #[cfg(feature = "resp")]
     pub(crate) fn hang_up(&mut self) {
         self.is_closing = true;
         self.inbox.close();

@@ -73,7 +73,8 @@ impl Inner {
                 if let Some(reply) = cx.attempt(waits)? {
                     return Ok(Ok(Started::Done(reply)));
                 }
-                let timeout = waits.timeout.map(|timeout| u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX));
+                let timeout =
+                    waits.timeout.map(|timeout| u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX));
                 let deadline = timeout.map(|nanos| monotonic_nanos().saturating_add(nanos));
                 let waiter = cx.add_waiter(wait.take().ok_or(Error::INTERNAL)?);
                 Ok(Ok(Started::Blocked(Blocked { inner: Arc::clone(self), waiter, deadline })))

@@ -188,7 +188,7 @@ impl<C: Deref<Target = [Cell]>> Shards for Locked<C> {
         self.get_mut(index)
     }
 
-    fn try_lock(&mut self, index: usize) -> bool {
+    fn try_reach(&mut self, index: usize) -> bool {
         self.try_add(index)
     }
 }

@@ -34,8 +34,8 @@ pub(crate) struct Client {
     pub(crate) patterns: AtomicUsize,
     pub(crate) shard_channels: AtomicUsize,
     pub(crate) is_monitor: AtomicBool,
-    /// Whether a key that it watches was changed.
-    pub(crate) is_dirty: Mutex<Arc<AtomicBool>>,
+    /// Set when a key that it watches is changed.
+    dirty: Mutex<Arc<AtomicBool>>,
     pub(crate) no_evict: AtomicBool,
     pub(crate) no_touch: AtomicBool,
     speaks_resp3: AtomicBool,
@@ -80,6 +80,15 @@ impl Client {
 
     pub(crate) fn set_protocol(&self, protocol: Protocol) {
         self.speaks_resp3.store(protocol == Protocol::Resp3, Relaxed);
+    }
+
+    /// Whether a key that it watches was changed.
+    pub(crate) fn is_dirty(&self) -> bool {
+        self.dirty.lock().load(Relaxed)
+    }
+
+    pub(crate) fn set_dirty_mark(&self, mark: Arc<AtomicBool>) {
+        *self.dirty.lock() = mark;
     }
 
     /// A command of this number in the table begins.
@@ -151,7 +160,7 @@ impl Clients {
             patterns: AtomicUsize::new(0),
             shard_channels: AtomicUsize::new(0),
             is_monitor: AtomicBool::new(false),
-            is_dirty: Mutex::default(),
+            dirty: Mutex::default(),
             no_evict: AtomicBool::new(false),
             no_touch: AtomicBool::new(false),
             speaks_resp3: AtomicBool::new(false),

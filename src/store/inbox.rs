@@ -35,6 +35,8 @@ pub(crate) struct Inbox {
 struct Messages {
     queue: VecDeque<Note>,
     bytes: usize,
+    /// Whether somebody listens: a message to a reader that is busy wakes nobody.
+    is_awaited: bool,
 }
 
 /// Something for a reader. What many readers get is shared.
@@ -43,8 +45,6 @@ pub(crate) enum Note {
     Message(Arc<Message>),
     /// For MONITOR.
     Command(Arc<Observed>),
-    /// Anything else.
-    Value(Value, usize),
 }
 
 const OPEN: u8 = 0;
@@ -58,7 +58,6 @@ impl Note {
         match self {
             Note::Message(message) => message.bytes(),
             Note::Command(observed) => observed.bytes(),
-            Note::Value(_, bytes) => *bytes,
         }
     }
 
@@ -67,7 +66,6 @@ impl Note {
         match self {
             Note::Message(message) => message.to_value(),
             Note::Command(observed) => Value::Status(observed.to_string().into()),
-            Note::Value(value, _) => value,
         }
     }
 }
@@ -101,15 +99,17 @@ impl Inbox {
             messages.bytes += bytes;
             messages.queue.push_back(note);
         }
+        let is_awaited = std::mem::take(&mut messages.is_awaited);
         drop(messages);
         if is_too_much {
             self.end(CUT_OFF);
-        } else {
+        } else if is_awaited {
             self.event.notify(usize::MAX);
         }
     }
 
     /// The next message as a server would send it: a [`Value::Push`], or the [`Value::Status`] of MONITOR.
+    #[cfg(feature = "resp")]
     pub(crate) fn pop(&self) -> Option<Value> {
         self.take().map(Note::into_value)
     }
@@ -132,13 +132,16 @@ impl Inbox {
         (messages.queue.len(), messages.bytes)
     }
 
+    #[cfg(feature = "resp")]
     pub(crate) fn is_empty(&self) -> bool {
         self.messages.lock().queue.is_empty()
     }
 
-    /// Is told when there is a message, or when the inbox is closed.
+    /// Is told when there is a message, or when the inbox is closed; what came before is to be looked for afterwards.
     pub(crate) fn listen(&self) -> EventListener {
-        self.event.listen()
+        let listener = self.event.listen();
+        self.messages.lock().is_awaited = true;
+        listener
     }
 
     /// Ends it: nothing more comes, and the conversation is over.

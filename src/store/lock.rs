@@ -389,9 +389,20 @@ impl Inner {
     }
 
     /// Locks a set of shards until the answer is dropped.
+    #[inline]
     pub(crate) fn hold(&self, set: ShardSet, mode: LockMode) -> Result<Held<'_>> {
         let mut held =
             Held { inner: self, locked: Locked::none(&*self.cells, mode), gate: None, overdue: false };
+        if let Some(index) = set.single()
+            && held.locked.try_add(index)
+        {
+            return Ok(held);
+        }
+        self.hold_many(held, set)
+    }
+
+    #[inline(never)]
+    fn hold_many<'s>(&'s self, mut held: Held<'s>, set: ShardSet) -> Result<Held<'s>> {
         for _ in 0..TURNED_BACK {
             let Some(taken) = held.try_set(set) else { return Ok(held) };
             held.locked.release_all();

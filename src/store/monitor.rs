@@ -170,7 +170,7 @@ impl Monitor {
 fn observed_of(note: Note) -> Option<Observed> {
     match note {
         Note::Command(observed) => Some(Arc::unwrap_or_clone(observed)),
-        Note::Message(_) | Note::Value(..) => None,
+        Note::Message(_) => None,
     }
 }
 

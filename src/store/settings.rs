@@ -85,6 +85,11 @@ impl Setting {
         setting
     }
 
+    /// One that a server could change and a store cannot: it takes the value that it has.
+    const fn only(name: &'static str, value: &'static [&'static str; 1]) -> Setting {
+        Setting::word(name, value[0], value)
+    }
+
     const fn alias(mut self, alias: &'static str) -> Setting {
         self.alias = Some(alias);
         self
@@ -224,7 +229,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
                 .map_err(|_| "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.".to_owned())
         },
     ),
-    // Scripts. An engine has a limit of its own until this is set.
+    // Scripts. Past this time a script goes on, and others get BUSY, as on a server; an engine's own limit ends it.
     Setting::number("busy-reply-threshold", "5000", 0, LONG).alias("lua-time-limit").apply(|store, value| {
         store.inner.space.tunables.set_script_millis(number(value));
         Ok(())
@@ -275,7 +280,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         Ok(())
     }),
     Setting::number("latency-monitor-threshold", "0", 0, LONG),
-    Setting::fixed("latency-tracking", "no"),
+    Setting::only("latency-tracking", &["no"]),
     Setting::text("latency-tracking-info-percentiles", "50 99 99.9", percentiles),
     Setting::word("loglevel", "notice", &["debug", "verbose", "notice", "warning"]),
     Setting::fixed("logfile", ""),
@@ -292,12 +297,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
     }),
     Setting::fixed("dbfilename", "dump.rdb"),
     // What a server is and this is not.
-    Setting::fixed("port", "0"),
-    Setting::fixed("tls-port", "0"),
-    Setting::fixed("bind", ""),
+    Setting::only("port", &["0"]),
+    Setting::only("tls-port", &["0"]),
+    Setting::only("bind", &[""]),
     Setting::fixed("unixsocket", ""),
     Setting::fixed("tcp-backlog", "511"),
-    Setting::fixed("protected-mode", "no"),
+    Setting::only("protected-mode", &["no"]),
     Setting::fixed("cluster-enabled", "no"),
     Setting::fixed("replicaof", "").alias("slaveof"),
     Setting::fixed("daemonize", "no"),

@@ -88,10 +88,22 @@ fn shortened(args: &[&[u8]]) -> Vec<Blob> {
     let mut kept: Vec<Blob> =
         args.iter().take(shown).map(|arg| Blob::from(shortened_argument(arg))).collect();
     hide_passwords(&mut kept);
+    hide_setting(&mut kept);
     if args.len() > shown {
         kept.push(Blob::from(format!("... ({} more arguments)", args.len() - shown)));
     }
     kept
+}
+
+/// The password in CONFIG SET.
+fn hide_setting(args: &mut [Blob]) {
+    let is = |arg: &Blob, word: &str| arg.eq_ignore_ascii_case(word.as_bytes());
+    let [name, subcommand, pairs @ ..] = args else { return };
+    if is(name, "CONFIG") && is(subcommand, "SET") {
+        for pair in pairs.chunks_exact_mut(2).filter(|pair| is(&pair[0], "requirepass")) {
+            pair[1] = Blob::from("(redacted)");
+        }
+    }
 }
 
 fn shortened_argument(arg: &[u8]) -> Vec<u8> {

@@ -284,7 +284,7 @@ impl Subscription {
 fn message_of(note: Note) -> Option<Message> {
     match note {
         Note::Message(message) => Some(Arc::unwrap_or_clone(message)),
-        Note::Command(_) | Note::Value(..) => None,
+        Note::Command(_) => None,
     }
 }
 

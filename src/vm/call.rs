@@ -4,6 +4,7 @@ use mlua::ffi;
 
 use super::Pace;
 use super::core::{Core, FEW_ARGS, bytes_at, caught, core, host};
+use super::debug::note_error;
 use super::limit;
 use super::reply::{push, push_error};
 use super::stack::{self, Argument};
@@ -40,7 +41,9 @@ unsafe fn call<const RAISE: bool>(lua: *mut ffi::lua_State) -> i32 {
             if (*core).watch.wants_look() && must_stop(core) {
                 return stopped(lua);
             }
-            push_error(lua, complaint(lua, core).as_bytes(), false);
+            let complaint = complaint(lua, core).as_bytes();
+            note_error(lua, complaint, false);
+            push_error(lua, complaint, false);
             return if RAISE { ffi::lua_error(lua) } else { 1 };
         };
         // Step 2.
@@ -62,7 +65,7 @@ unsafe fn call<const RAISE: bool>(lua: *mut ffi::lua_State) -> i32 {
 
 /// The script must stop: its next instruction does.
 #[cold]
-unsafe fn stopped(lua: *mut ffi::lua_State) -> i32 {
+pub(super) unsafe fn stopped(lua: *mut ffi::lua_State) -> i32 {
     // SAFETY: (6) reason L.
     unsafe {
         limit::arm(lua);
@@ -183,7 +186,7 @@ unsafe fn run(core: *mut Core, args: &[&[u8]]) -> Outcome {
 
 /// A program's own clock may panic; then the script goes on until it is looked at again.
 #[cold]
-unsafe fn must_stop(core: *mut Core) -> bool {
+pub(super) unsafe fn must_stop(core: *mut Core) -> bool {
     // SAFETY: (8) reason C.
     unsafe {
         let before = (*core).watch.last_look;

@@ -6,6 +6,7 @@
 use mlua::ffi;
 
 use super::core::{Core, bytes_at, core};
+use super::stack::{self, Argument};
 use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, one_line};
 use crate::num;
@@ -59,6 +60,12 @@ impl Building {
 pub(super) unsafe fn scalar(lua: *mut ffi::lua_State, core: *mut Core) -> Option<Value> {
     // SAFETY: (1) reasons L and C of the layer's head.
     unsafe {
+        if (*core).reads_stack
+            && let Argument::Bytes(bytes) = stack::read(stack::last(lua))
+        {
+            spend(core, bytes.len());
+            return Some(if (*core).too_large { Value::Nil } else { Value::Bulk(Blob::from(bytes)) });
+        }
         Some(match ffi::lua_type(lua, -1) {
             ffi::LUA_TSTRING => {
                 let bytes = bytes_at(lua, -1);

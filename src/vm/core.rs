@@ -11,11 +11,12 @@ use mlua::ffi;
 use super::Host;
 use super::alloc::Memory;
 use super::convert::Building;
+use super::debug::Room;
 use super::library::LibraryRoom;
-use super::libs::{Json, Level};
+use super::libs::{HostRoom, Json, Level};
 use super::limit::Watch;
 use super::reply::Tokens;
-use super::scan::Needs;
+use super::run::Function;
 use super::server::Server;
 use crate::error::ScriptTexts;
 use crate::protocol::Protocol;
@@ -60,6 +61,10 @@ pub(super) struct Core {
     pub(super) watch: Watch,
     /// What KEYS and ARGV of the coming script hold.
     pub(super) inputs: Inputs,
+    /// Whether the script that runs is still to fill them.
+    pub(super) is_preparing: bool,
+    /// Whether compiled scripts are written anew.
+    pub(super) rewrites: bool,
     pub(super) shared_tables: [SharedTable; 2],
     /// The script's result while it is being converted, and then as a whole.
     pub(super) building: Building,
@@ -69,17 +74,21 @@ pub(super) struct Core {
     pub(super) failure: RawFailure,
     /// The chunk that was compiled last.
     pub(super) dump: Vec<u8>,
-    /// What it needs; `None` if it did not compile.
-    pub(super) needs: Option<Needs>,
+    /// The script that it became; `None` if it did not compile.
+    pub(super) compiled: Option<Function>,
     /// Proxies, and the registry references of the tables that they stand for.
     pub(super) protected: [(*const c_void, i32); PROTECTED],
     pub(super) protected_len: usize,
     /// What libraries of functions need.
     pub(super) library: LibraryRoom,
+    /// What a function of `host` answered.
+    pub(super) host_room: HostRoom,
     /// Set when a script touched the collector's settings.
     pub(super) tuned_gc: bool,
     /// Whether arguments are read straight off the stack ([`stack`](super::stack)).
     pub(super) reads_stack: bool,
+    /// There is one while a script is debugged.
+    pub(super) debug: Option<Box<Room>>,
 }
 
 /// KEYS and ARGV: borrowed from the caller of [`Vm::run`](super::Vm::run) for the length of the preparation; `None`
@@ -89,6 +98,25 @@ pub(super) struct Inputs {
     pub(super) lists: [Option<Input>; 2],
     /// Whether the script's environment is the plain one.
     pub(super) is_plain: bool,
+    /// All of KEYS and ARGV, and which elements are upvalues of the script.
+    pub(super) all: [&'static [&'static [u8]]; 2],
+    pub(super) slots: Slots,
+}
+
+/// The upvalues of a script that hold elements of KEYS and ARGV.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Slots {
+    /// The number of the first one, from 1.
+    pub(super) first: u8,
+    /// Which elements of each, a bit for each one; they follow one another in this order.
+    pub(super) elements: [u8; 2],
+}
+
+impl Slots {
+    #[inline]
+    pub(super) fn is_empty(self) -> bool {
+        self.elements == [0, 0]
+    }
 }
 
 /// The strings of KEYS or ARGV.

@@ -36,6 +36,8 @@ const FAR: u64 = 500_000;
 pub(super) enum Stop {
     TimeLimit,
     Kill,
+    /// A debugger's.
+    Abort,
 }
 
 /// The switch between a running script and who may want to kill it: the number of the run, and some flags. A kill
@@ -235,6 +237,28 @@ pub(super) unsafe fn install(lua: *mut ffi::lua_State, core: *mut Core) {
     }
 }
 
+/// Installs another hook on the main thread of a state, which goes when the script ends as this one would.
+pub(super) unsafe fn install_other(
+    lua: *mut ffi::lua_State,
+    core: *mut Core,
+    hook: ffi::lua_Hook,
+    mask: i32,
+    count: i32,
+) {
+    // SAFETY: (10) reasons L and C.
+    unsafe {
+        (*core).watch.is_hooked = true;
+        ffi::lua_sethook(lua, Some(hook), mask, count);
+    }
+}
+
+/// Lets the script end for its debugger.
+pub(super) unsafe fn abort(core: *mut Core) -> Stop {
+    // SAFETY: (11) reason C.
+    unsafe { (*core).watch.stop = Some(Stop::Abort) };
+    Stop::Abort
+}
+
 /// Takes the hook away, if there may be one.
 #[inline]
 pub(super) unsafe fn uninstall(lua: *mut ffi::lua_State, core: *mut Core) {
@@ -302,30 +326,49 @@ pub(super) unsafe fn arm(lua: *mut ffi::lua_State) {
     // SAFETY: (5) reasons L and C.
     unsafe {
         (*core(lua)).watch.is_hooked = true;
+        if (*core(lua)).debug.is_some()
+            && let Some(debugger) = ffi::lua_gethook(lua)
+        {
+            // Its hook looks too, and counts as it did before.
+            ffi::lua_sethook(lua, Some(debugger), ffi::lua_gethookmask(lua), 1);
+            return;
+        }
         ffi::lua_sethook(lua, Some(hook), ffi::LUA_MASKCOUNT, 1);
     }
 }
 
 /// Raises the error that ends the script, and sees to it that it cannot go on.
-unsafe fn raise(lua: *mut ffi::lua_State, stop: Stop) -> ! {
+pub(super) unsafe fn raise(lua: *mut ffi::lua_State, stop: Stop) -> ! {
     // SAFETY: (3) reason L; nothing in this frame needs dropping.
     unsafe {
         (*core(lua)).watch.is_hooked = true;
         match stop {
-            Stop::TimeLimit => {
+            Stop::TimeLimit | Stop::Abort => {
                 ffi::lua_sethook(lua, Some(hook), ffi::LUA_MASKCOUNT, 1);
                 let main = (*core(lua)).main;
                 ffi::lua_sethook(main, Some(hook), ffi::LUA_MASKCOUNT, 1);
-                push_error(lua, Error::SCRIPT_TIMED_OUT.as_bytes(), true);
+                push_stop(lua, stop);
             }
             Stop::Kill => {
                 ffi::lua_sethook(lua, Some(hook), ffi::LUA_MASKLINE, 0);
                 let main = (*core(lua)).main;
                 ffi::lua_sethook(main, Some(hook), ffi::LUA_MASKLINE, 0);
-                push_error(lua, killed(lua), false);
+                push_stop(lua, stop);
             }
         }
         ffi::lua_error(lua)
+    }
+}
+
+/// Pushes the error that ends the script.
+unsafe fn push_stop(lua: *mut ffi::lua_State, stop: Stop) {
+    // SAFETY: (12) reason L.
+    unsafe {
+        match stop {
+            Stop::TimeLimit => push_error(lua, Error::SCRIPT_TIMED_OUT.as_bytes(), true),
+            Stop::Kill => push_error(lua, killed(lua), false),
+            Stop::Abort => push_error(lua, Error::SCRIPT_ABORTED.as_bytes(), false),
+        }
     }
 }
 
@@ -350,10 +393,7 @@ pub(super) unsafe fn check(lua: *mut ffi::lua_State) {
             // The error handler runs first, and the hook must not fire in it; from then on it ends what goes on.
             (*core).watch.is_hooked = true;
             ffi::lua_sethook(lua, Some(hook), ffi::LUA_MASKCOUNT, MANY);
-            match stop {
-                Stop::TimeLimit => push_error(lua, Error::SCRIPT_TIMED_OUT.as_bytes(), true),
-                Stop::Kill => push_error(lua, killed(lua), false),
-            }
+            push_stop(lua, stop);
             ffi::lua_error(lua);
         }
     }

@@ -28,6 +28,7 @@ mod alloc;
 mod call;
 mod convert;
 mod core;
+mod debug;
 mod library;
 mod libs;
 mod limit;
@@ -42,14 +43,16 @@ mod setup;
 mod stack;
 
 pub(crate) use self::core::Place;
+pub(crate) use debug::{Pause, Reason, Request, Told, quote};
 pub(crate) use library::{LibraryFunction, LoadFailure, Registration};
 pub(crate) use libs::JsonSettings;
 pub(crate) use limit::{Control, Sort};
 pub(crate) use run::{Failure, Function, Limits, Raised, Vm};
 pub(crate) use server::Server;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::reply::Reply;
+use crate::value::Value;
 
 /// How long a command takes, as far as that is known without a clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,12 +83,26 @@ pub(crate) trait Host {
     fn flag(&mut self, _name: &[u8]) -> Option<u32> {
         None
     }
+    /// `host.name(...)`: the function of this number.
+    fn function(&mut self, _number: usize, _args: &[Value]) -> Result<Value> {
+        Err(Error::INTERNAL)
+    }
     /// `redis.acl_check_cmd`: whether the command is known.
     fn knows(&mut self, args: &[&[u8]]) -> bool;
     /// The next 31 bits of the generator behind `math.random`.
     fn random(&mut self) -> i32;
     /// `math.randomseed`.
     fn seed(&mut self, seed: i32);
+    /// A script that is being debugged stands at a line: what now? What the request is about goes into the buffer.
+    fn stopped(&mut self, _pause: Pause, _about: &mut Vec<u8>) -> Request {
+        Request::Abort
+    }
+    /// Whether a script that is being debugged must stop at this line.
+    fn has_breakpoint(&mut self, _line: i64) -> bool {
+        false
+    }
+    /// What a script that is being debugged has to say, or what was asked of it.
+    fn told(&mut self, _told: Told<'_>) {}
 }
 
 #[cfg(test)]

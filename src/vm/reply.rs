@@ -68,6 +68,8 @@ enum Token {
     Double(f64),
     /// Text, behind the three letters of its format.
     Verbatim(Span),
+    Boolean(bool),
+    BigNumber(Span),
     Array(usize),
     Map(usize),
     Set(usize),
@@ -224,6 +226,17 @@ impl Reply for Tokens {
             self.bulk(text);
         }
     }
+    fn boolean(&mut self, is: bool) {
+        self.put(if self.protocol == Protocol::Resp3 { Token::Boolean(is) } else { Token::Integer(is.into()) });
+    }
+    fn big_number(&mut self, digits: &[u8]) {
+        if self.protocol == Protocol::Resp3 {
+            let token = self.keep(digits).map_or(Token::Null, Token::BigNumber);
+            self.put(token);
+        } else {
+            self.bulk(digits);
+        }
+    }
     fn array(&mut self, len: usize) {
         self.aggregates += 1;
         self.put(Token::Array(len));
@@ -378,6 +391,16 @@ unsafe fn push_token(lua: *mut ffi::lua_State, tokens: *mut Tokens, token: Token
                 ffi::lua_createtable(lua, 0, 1);
                 ffi::lua_pushnumber(lua, number);
                 ffi::lua_setfield(lua, -2, c"double".as_ptr());
+                None
+            }
+            Token::Boolean(is) => {
+                ffi::lua_pushboolean(lua, is.into());
+                None
+            }
+            Token::BigNumber(span) => {
+                ffi::lua_createtable(lua, 0, 1);
+                push_bytes(lua, span.of(&(*tokens).bytes));
+                ffi::lua_setfield(lua, -2, c"big_number".as_ptr());
                 None
             }
             Token::Verbatim(span) => {

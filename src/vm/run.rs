@@ -1,6 +1,6 @@
 //! [`Vm`]: compiling scripts and running them.
 
-use std::ffi::{CStr, c_void};
+use std::ffi::{CStr, c_char, c_void};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
@@ -9,14 +9,16 @@ use mlua::ffi;
 use super::alloc::Memory;
 use super::convert;
 use super::core::{
-    Core, FEW_ARGS, Input, Inputs, Place, RawFailure, SharedTable, bytes_at, core, push_bytes,
+    Core, FEW_ARGS, Input, Inputs, Place, RawFailure, SharedTable, Slots, bytes_at, core, push_bytes,
 };
 use super::library::LibraryRoom;
-use super::libs::{Json, JsonSettings, Level};
+use super::libs::{HostRoom, Json, JsonSettings, Level};
 use super::limit::{self, Control, Sort, Stop, Watch};
 use super::load::load_text;
 use super::reply::Tokens;
-use super::scan::{Environment, Needs, Use};
+use super::scan::{
+    ELEMENTS, Elements, Environment, MOST_UPVALUES, Needs, Upvalue, Use, rewrite,
+};
 use super::server::Server;
 use super::setup::{self, BASE_TOP, CONVERT, DESCRIBE, HANDLER, LOAD, PREPARE};
 use super::{Host, core::PROTECTED, stack};
@@ -33,8 +35,14 @@ pub(super) const LOAD_NAME: &CStr = c"redmoon.load";
 /// Bytes of a buffer that are kept from one script to the next.
 pub(super) const KEPT: usize = 64 * 1024;
 
+/// Bytes of an element of KEYS or ARGV that a script may keep.
+const KEPT_ELEMENT: usize = 1024;
+
+/// The number of the last upvalue of [`prepare`].
+const SCRIPT_UPVALUE: i32 = 7;
+
 /// The chunk name of every script.
-const SCRIPT: &CStr = c"@user_script";
+pub(super) const SCRIPT: &CStr = c"@user_script";
 
 /// A Lua state, used by one thread at a time.
 pub(crate) struct Vm {
@@ -49,14 +57,29 @@ unsafe impl Send for Vm {}
 #[derive(Clone, Copy)]
 pub(crate) struct Function {
     /// Its place in the registry.
-    reference: i32,
-    needs: Needs,
+    pub(super) reference: i32,
+    pub(super) needs: Needs,
+    pub(super) slots: Slots,
+    /// Whether it fills KEYS, ARGV and its slots itself.
+    pub(super) prepares: bool,
+}
+
+impl Function {
+    /// Whether it certainly calls no more than one command, and nothing that may take long.
+    #[inline]
+    pub(crate) fn calls_once(self) -> bool {
+        self.needs.calls_once
+    }
 }
 
 #[cfg(test)]
 impl Function {
     pub(super) fn is_counted(self) -> bool {
         self.needs.counting
+    }
+
+    pub(super) fn prepares(self) -> bool {
+        self.prepares
     }
 }
 
@@ -117,6 +140,8 @@ impl Vm {
             numbers_as_g17: false,
             watch: Watch::new(),
             inputs: Inputs::default(),
+            is_preparing: false,
+            rewrites: true,
             shared_tables: [SharedTable::default(); 2],
             building: convert::Building::default(),
             result: None,
@@ -124,12 +149,14 @@ impl Vm {
             too_large: false,
             failure: RawFailure::default(),
             dump: Vec::new(),
-            needs: None,
+            compiled: None,
             protected: [(std::ptr::null(), 0); PROTECTED],
             protected_len: 0,
             library: LibraryRoom::default(),
+            host_room: HostRoom::default(),
             tuned_gc: false,
             reads_stack: false,
+            debug: None,
         });
         let core = NonNull::from(Box::leak(core));
         // SAFETY: (2) reasons L and C of the layer's head; set-up runs in protected mode, and the names under which it
@@ -174,7 +201,7 @@ impl Vm {
     }
 
     /// Bytes that the state has allocated.
-    #[cfg(test)]
+    #[inline]
     pub(crate) fn memory(&self) -> usize {
         // SAFETY: (4) reason C.
         unsafe { (*self.core.as_ptr()).memory.used }
@@ -192,6 +219,13 @@ impl Vm {
     pub(crate) fn set_reads_stack(&mut self, reads: bool) -> bool {
         // SAFETY: (25) reason C.
         unsafe { std::mem::replace(&mut (*self.core.as_ptr()).reads_stack, reads) }
+    }
+
+    /// Whether scripts that are compiled from now on are written anew, so that what cannot change is not looked up.
+    #[cfg(test)]
+    pub(crate) fn set_rewrites(&mut self, rewrites: bool) {
+        // SAFETY: (27) reason C.
+        unsafe { (*self.core.as_ptr()).rewrites = rewrites };
     }
 
     /// Numbers become arguments of commands by Redis 7.0's rule (`%.17g`) or by the one of 7.4.
@@ -235,10 +269,8 @@ impl Vm {
             ffi::lua_pushvalue(lua, LOAD);
             ffi::lua_pushlightuserdata(lua, (&raw const request).cast_mut().cast::<c_void>());
             let status = ffi::lua_pcall(lua, 1, 1, 0);
-            let result = match (*self.core.as_ptr()).needs {
-                Some(needs) if status == 0 => {
-                    Ok(Function { reference: ffi::lua_tonumber(lua, -1) as i32, needs })
-                }
+            let result = match (*self.core.as_ptr()).compiled {
+                Some(function) if status == 0 => Ok(function),
                 _ => Err(bytes_at(lua, -1).to_vec()),
             };
             ffi::lua_settop(lua, BASE_TOP);
@@ -271,7 +303,9 @@ impl Vm {
             let needs = function.needs;
             let is_plain = needs.environment == Environment::Plain;
             let lists = [lend(keys, needs.keys, is_plain), lend(args, needs.args, is_plain)];
-            (*core).inputs = Inputs { lists, is_plain };
+            let all = [lend_all(keys), lend_all(args)];
+            (*core).inputs = Inputs { lists, is_plain, all, slots: function.slots };
+            (*core).is_preparing = function.prepares;
             (*core).protocol = Protocol::Resp2;
             (*core).reply_room = limits.reply;
             (*core).too_large = false;
@@ -283,7 +317,7 @@ impl Vm {
             (*core).watch.control.begin(Sort::Script);
 
             let mut status = 0;
-            if lists.iter().any(Option::is_some) {
+            if !function.prepares && lists.iter().any(Option::is_some) {
                 ffi::lua_pushvalue(lua, PREPARE);
                 status = ffi::lua_pcall(lua, 0, 0, 0);
             }
@@ -293,9 +327,29 @@ impl Vm {
             }
             let result = self.conclude(status);
             (*core).watch.control.end();
+            if !function.slots.is_empty() && [keys, args].iter().any(|all| holds_long(all)) {
+                self.empty_slots(function);
+            }
             drop(lent);
             self.tidy();
             result
+        }
+    }
+
+    /// Lets go of the elements that a script has in its upvalues, which would keep them until it runs again.
+    #[cold]
+    unsafe fn empty_slots(&mut self, function: Function) {
+        let lua = self.lua.as_ptr();
+        // SAFETY: (28) reason L; nothing here allocates.
+        unsafe {
+            ffi::lua_settop(lua, BASE_TOP);
+            ffi::lua_rawgeti_(lua, ffi::LUA_REGISTRYINDEX, function.reference);
+            let Slots { first, elements: [keys, args] } = function.slots;
+            for slot in 0..keys.count_ones() + args.count_ones() {
+                ffi::lua_pushnil(lua);
+                ffi::lua_setupvalue(lua, -2, i32::from(first) + slot as i32);
+            }
+            ffi::lua_settop(lua, BASE_TOP);
         }
     }
 
@@ -353,7 +407,8 @@ impl Vm {
                 }
                 ffi::LUA_ERRMEM => Failure::Raised(Box::new(Raised {
                     line: b"ERR not enough memory".to_vec(),
-                    place: (*core).memory.refused_at.take(),
+                    // No line of the script is at fault if KEYS and ARGV find no room.
+                    place: (*core).memory.refused_at.take().filter(|_| !(*core).is_preparing),
                     counted: false,
                 })),
                 _ => Failure::InHandler,
@@ -371,6 +426,9 @@ impl Vm {
             ffi::lua_settop(lua, BASE_TOP);
             (*core).reply.shrink();
             (*core).building.clear();
+            if (*core).host_room.result.is_some() {
+                (*core).host_room = HostRoom::default();
+            }
             (*core).json.end();
             for buffer in [&mut (*core).numbers, &mut (*core).text, &mut (*core).error, &mut (*core).dump] {
                 if buffer.capacity() > KEPT {
@@ -435,6 +493,7 @@ impl Drop for Lent {
         unsafe {
             (*self.core).host = None;
             (*self.core).inputs = Inputs::default();
+            (*self.core).is_preparing = false;
             (*self.core).more_args.clear();
         }
     }
@@ -447,8 +506,21 @@ pub(super) fn lend(slices: &[&[u8]], used: Use, is_plain: bool) -> Option<Input>
     (used != Use::None).then(|| Input { first: slices.as_ptr().cast(), len: slices.len(), is_shared })
 }
 
+/// The same for all of them.
+#[inline]
+unsafe fn lend_all(slices: &[&[u8]]) -> &'static [&'static [u8]] {
+    // SAFETY: (29) see the safety note in `run`.
+    unsafe { std::slice::from_raw_parts(slices.as_ptr().cast(), slices.len()) }
+}
+
+/// Whether some of the first elements are so long that nothing should keep them after the script.
+#[inline]
+fn holds_long(all: &[&[u8]]) -> bool {
+    all.iter().take(ELEMENTS.into()).any(|element| element.len() > KEPT_ELEMENT)
+}
+
 /// Sets KEYS and ARGV where the script looks for them. Its upvalues are the table of globals, the two names, the
-/// plain environment, and the two tables that are shared.
+/// plain environment, and the two tables that are shared; in the closure that a script calls itself, the script.
 pub(super) unsafe extern "C-unwind" fn prepare(lua: *mut ffi::lua_State) -> i32 {
     // SAFETY: (16) reasons L and C; the inputs are lent for the length of `run`, which calls this.
     unsafe {
@@ -488,24 +560,44 @@ pub(super) unsafe extern "C-unwind" fn prepare(lua: *mut ffi::lua_State) -> i32 
                 (*shared).is_set = input.is_shared;
             }
         }
+        let mut slot = i32::from(inputs.slots.first);
+        let script = ffi::lua_upvalueindex(SCRIPT_UPVALUE);
+        // Another closure fills the tables for a debugger, before the script begins.
+        if ffi::lua_isnone(lua, script) == 0 {
+            for (all, mut elements) in inputs.all.into_iter().zip(inputs.slots.elements) {
+                while elements != 0 {
+                    match all.get(elements.trailing_zeros() as usize) {
+                        Some(element) => push_bytes(lua, element),
+                        None => ffi::lua_pushnil(lua),
+                    }
+                    ffi::lua_setupvalue(lua, script, slot);
+                    slot += 1;
+                    elements &= elements - 1;
+                }
+            }
+        }
+        (*core).is_preparing = false;
         0
     }
 }
 
-/// Compiles the source that its argument points to; answers the function's reference, or the message. Its
-/// upvalues are the table of globals and the plain environment.
+/// Compiles the source that its argument points to and leaves the function in the core; answers the message if that
+/// fails. Its upvalues are the table of globals, the plain environment, and the closure of [`prepare`].
 pub(super) unsafe extern "C-unwind" fn compile(lua: *mut ffi::lua_State) -> i32 {
     // SAFETY: (17) reason L; `Vm::compile` passes a pointer to a pointer and a length that outlive the call.
     unsafe {
         let request = ffi::lua_touserdata(lua, 1).cast::<(*const u8, usize)>();
         let source = std::slice::from_raw_parts((*request).0, (*request).1);
-        (*core(lua)).needs = None;
+        (*core(lua)).compiled = None;
         if load_text(lua, source, SCRIPT) == 0 {
             let dump = &raw mut (*core(lua)).dump;
             (*dump).clear();
             let complete = ffi::lua_dump_(lua, write_dump, dump.cast::<c_void>()) == 0;
             let needs = Needs::of(if complete { &*dump } else { &[] });
-            (*core(lua)).needs = Some(needs);
+            let mut function = Function { reference: 0, needs, slots: Slots::default(), prepares: false };
+            if complete && (*core(lua)).rewrites {
+                write_anew(lua, &mut function);
+            }
             let environment = match needs.environment {
                 Environment::Proxy => None,
                 Environment::Globals => Some(1),
@@ -515,10 +607,76 @@ pub(super) unsafe extern "C-unwind" fn compile(lua: *mut ffi::lua_State) -> i32 
                 ffi::lua_pushvalue(lua, ffi::lua_upvalueindex(upvalue));
                 ffi::lua_setfenv(lua, -2);
             }
-            let reference = ffi::luaL_ref(lua, ffi::LUA_REGISTRYINDEX);
-            ffi::lua_pushnumber(lua, f64::from(reference));
+            function.reference = ffi::luaL_ref(lua, ffi::LUA_REGISTRYINDEX);
+            (*core(lua)).compiled = Some(function);
+            return 0;
         }
         1
+    }
+}
+
+/// Replaces the script on top of the stack by the same one written anew, if there is something to gain. It is
+/// compiled already: whatever fails here but the memory leaves it as it was.
+unsafe fn write_anew(lua: *mut ffi::lua_State, function: &mut Function) {
+    // SAFETY: (30) reasons L and C. A jump out of this frame passes over nothing that needs dropping: what was written
+    // anew is in the core's buffer, and the list of upvalues in an array, before Lua is called.
+    unsafe {
+        let core = core(lua);
+        let mut upvalues = [None; MOST_UPVALUES];
+        let needs;
+        {
+            let names: Vec<&[u8]> = (*core).server.tables().iter().map(|name| name.to_bytes()).collect();
+            let dump = &raw mut (*core).dump;
+            let Some(rewritten) = rewrite(&*dump, function.needs, &names) else { return };
+            for (place, upvalue) in upvalues.iter_mut().zip(&rewritten.upvalues) {
+                *place = Some(*upvalue);
+            }
+            *dump = rewritten.dump;
+            needs = rewritten.needs;
+        }
+        let (first, len) = ((*core).dump.as_ptr(), (*core).dump.len());
+        match ffi::luaL_loadbuffer(lua, first.cast::<c_char>(), len, SCRIPT.as_ptr()) {
+            0 => {}
+            ffi::LUA_ERRMEM => {
+                ffi::lua_error(lua);
+            }
+            _ => {
+                debug_assert!(false, "Lua takes what was written anew");
+                ffi::lua_settop(lua, -2);
+                return;
+            }
+        }
+        let script = ffi::lua_gettop(lua);
+        let mut slots = Slots::default();
+        let mut prepares = false;
+        for (number, upvalue) in (1..).zip(upvalues.iter().map_while(|upvalue| *upvalue)) {
+            match upvalue {
+                Upvalue::Prepare => {
+                    for upvalue in 1..SCRIPT_UPVALUE {
+                        ffi::lua_getupvalue(lua, ffi::lua_upvalueindex(3), upvalue);
+                    }
+                    ffi::lua_pushvalue(lua, script);
+                    ffi::lua_pushcclosure(lua, prepare, SCRIPT_UPVALUE);
+                    prepares = true;
+                }
+                Upvalue::Call | Upvalue::Pcall => {
+                    let name = if upvalue == Upvalue::Call { c"call" } else { c"pcall" };
+                    ffi::lua_getfield_(lua, ffi::lua_upvalueindex(2), c"redis".as_ptr());
+                    ffi::lua_getfield_(lua, -1, name.as_ptr());
+                    ffi::lua_replace(lua, -2);
+                }
+                Upvalue::Element(elements, at) => {
+                    if slots.is_empty() {
+                        slots.first = number as u8;
+                    }
+                    slots.elements[usize::from(elements == Elements::Args)] |= 1 << at;
+                    continue;
+                }
+            }
+            ffi::lua_setupvalue(lua, script, number);
+        }
+        ffi::lua_replace(lua, -2);
+        *function = Function { needs, slots, prepares, ..*function };
     }
 }
 

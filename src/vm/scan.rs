@@ -17,10 +17,17 @@
 //! A chunk with the plain environment and no function of its own, in which every loop passes through `redis.call`, can
 //! do without the hook that counts instructions: [`loops`] says how that is found out.
 //!
+//! A chunk with the plain environment that has no loop and a single `redis.call` needs the shards of one command.
+//!
+//! What a chunk looks up again and again although it cannot change becomes an upvalue: see [`rewrite`](mod@rewrite).
+//!
 //! The instructions are read from the chunk as `lua_dump` writes it: header, then functions within functions, as
 //! Lua 5.1's reference implementation lays them out (`lundump.h`, `lopcodes.h`). Anything unexpected gets the proxy.
 
 mod loops;
+mod rewrite;
+
+pub(super) use rewrite::{ELEMENTS, Elements, MOST_UPVALUES, Upvalue, rewrite};
 
 /// Numbers of instructions, and the bits of an instruction that hold the number and the long operand.
 const GETUPVAL: u32 = 4;
@@ -52,6 +59,7 @@ pub(super) const HARMLESS: &[&std::ffi::CStr] = &[
     c"bit",
     c"cjson",
     c"cmsgpack",
+    c"host",
     c"ipairs",
     c"math",
     c"os",
@@ -99,11 +107,18 @@ pub(super) struct Needs {
     pub(super) args: Use,
     /// Whether Lua must count its instructions, so that the time limit is looked at.
     pub(super) counting: bool,
+    /// Whether it certainly calls no more than one command, and nothing that may take long.
+    pub(super) calls_once: bool,
 }
 
 impl Needs {
-    const ALL: Needs =
-        Needs { environment: Environment::Proxy, keys: Use::Any, args: Use::Any, counting: true };
+    pub(super) const ALL: Needs = Needs {
+        environment: Environment::Proxy,
+        keys: Use::Any,
+        args: Use::Any,
+        counting: true,
+        calls_once: false,
+    };
 
     /// Reads a dumped chunk.
     pub(super) fn of(dump: &[u8]) -> Needs {
@@ -160,6 +175,7 @@ impl Found {
             keys: if found.names_leading { Use::Any } else { found.keys },
             args: if found.names_leading { Use::Any } else { found.args },
             counting: !is_plain || found.functions > 1 || found.loops_alone,
+            calls_once: is_plain && found.functions == 1 && found.calls_once,
         }
     }
 }
@@ -178,6 +194,8 @@ struct Found {
     functions: usize,
     /// A loop that need not pass through `redis.call`.
     loops_alone: bool,
+    /// The function that was read last calls a command at most once ([`loops::call_once`]).
+    calls_once: bool,
 }
 
 impl Found {
@@ -287,6 +305,7 @@ impl<'d> Reader<'d> {
         };
         found.functions += 1;
         found.loops_alone |= !loops::pass_through_calls(&code, is_named);
+        found.calls_once = loops::call_once(&code, is_named);
         for (at, &instruction) in code.iter().enumerate() {
             let next = code.get(at + 1);
             match instruction & OPCODE {

@@ -183,7 +183,8 @@ pub(super) unsafe extern "C-unwind" fn open(lua: *mut ffi::lua_State) -> i32 {
         ffi::lua_setfield(lua, ffi::LUA_REGISTRYINDEX, run::DESCRIBE_NAME.as_ptr());
         ffi::lua_pushvalue(lua, globals);
         ffi::lua_pushvalue(lua, plain);
-        ffi::lua_pushcclosure(lua, run::compile, 2);
+        ffi::lua_getfield_(lua, ffi::LUA_REGISTRYINDEX, run::PREPARE_NAME.as_ptr());
+        ffi::lua_pushcclosure(lua, run::compile, 3);
         ffi::lua_setfield(lua, ffi::LUA_REGISTRYINDEX, run::LOAD_NAME.as_ptr());
         0
     }

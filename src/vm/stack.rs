@@ -67,6 +67,13 @@ pub(super) unsafe fn arguments(lua: *mut ffi::lua_State) -> (*const Slot, usize)
     }
 }
 
+/// What is on top of the stack.
+#[inline(always)]
+pub(super) unsafe fn last(lua: *mut ffi::lua_State) -> *const Slot {
+    // SAFETY: (5) invariant 1; the stack is not empty.
+    unsafe { (*lua.cast::<Thread>()).top.sub(1) }
+}
+
 /// Reads an argument.
 #[inline(always)]
 pub(super) unsafe fn read<'l>(slot: *const Slot) -> Argument<'l> {
@@ -117,7 +124,7 @@ pub(super) unsafe fn is_as_expected(lua: *mut ffi::lua_State) -> bool {
                 && (*slot).value as usize + size_of::<Text>() == expected.as_ptr() as usize
                 && matches!(read(slot), Argument::Bytes(found) if found.len() == bytes.len() && found == expected)
         });
-        is_number && are_bytes && matches!(read(base.add(3)), Argument::Other)
+        are_bytes && last(lua) == base.add(3) && is_number && matches!(read(base.add(3)), Argument::Other)
     }
 }
 

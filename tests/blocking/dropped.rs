@@ -67,7 +67,9 @@ fn a_session_that_goes_puts_back_what_it_did_not_take() {
     for hello in ["2", "3"] {
         let mut session = engine.session();
         session.execute(&["HELLO", hello]).unwrap();
-        let Ok(Begun::Waiting(waiting)) = session.begin(&["BZPOPMAX", "z", "0"]) else { panic!("it is empty") };
+        let Ok(Begun::Waiting(waiting)) = session.begin(&["BZPOPMAX", "z", "0"]) else {
+            panic!("it is empty")
+        };
         store.zadd("z", &[(0.1, "a")]).unwrap();
         assert_eq!(store.zcard("z").unwrap(), 0);
         drop(waiting);
@@ -191,7 +193,8 @@ fn a_future_may_be_dropped_by_its_own_waker() {
     let store = Store::new();
     let task: Arc<Task> = Arc::new(Mutex::new(Some(store.blpop_async(&["k"]))));
     let waker = Waker::from(Arc::new(Dropper(Arc::clone(&task))));
-    let polled = std::pin::Pin::new(task.lock().unwrap().as_mut().unwrap()).poll(&mut Context::from_waker(&waker));
+    let polled =
+        std::pin::Pin::new(task.lock().unwrap().as_mut().unwrap()).poll(&mut Context::from_waker(&waker));
     assert!(polled.is_pending());
     store.rpush("k", &["1"]).unwrap();
     assert_eq!(store.lrange("k", 0, -1).unwrap(), ["1"]);

@@ -261,7 +261,9 @@ fn what_is_pushed_while_a_caller_begins_to_wait_reaches_him() {
 fn what_a_dropped_wait_was_served_goes_to_the_next_in_the_queue() {
     explore(|| {
         let shard = Arc::new(Shards::new(Shard::default()));
-        let (Err(dropped), Err(next)) = (begin(&shard), begin(&shard)) else { panic!("there is nothing yet") };
+        let (Err(dropped), Err(next)) = (begin(&shard), begin(&shard)) else {
+            panic!("there is nothing yet")
+        };
         let pusher = thread::spawn({
             let shard = Arc::clone(&shard);
             move || push(&shard, 3)

@@ -15,7 +15,9 @@ type Command = Vec<Vec<u8>>;
 fn comparable(reply: &[u8]) -> String {
     let text = show(reply);
     match text.split_once("$2\\r\\nid\\r\\n:") {
-        Some((before, after)) => format!("{before}id:{}", after.trim_start_matches(|c: char| c.is_ascii_digit())),
+        Some((before, after)) => {
+            format!("{before}id:{}", after.trim_start_matches(|c: char| c.is_ascii_digit()))
+        }
         None => text,
     }
 }
@@ -52,7 +54,8 @@ impl Caller {
                     Ok(_) => panic!("begun in another way"),
                     Err(error) => Err(error),
                 };
-                let protocol = if command[0].eq_ignore_ascii_case(b"HELLO") { session.protocol() } else { protocol };
+                let protocol =
+                    if command[0].eq_ignore_ascii_case(b"HELLO") { session.protocol() } else { protocol };
                 let mut bytes = Vec::new();
                 resp::encode_result(&reply, protocol, &mut bytes);
                 if outbox.send(News::Reply(bytes)).is_err() {
@@ -158,7 +161,8 @@ impl Stage {
             self.control.raw(&["SELECT", database]);
             session.execute(&["SELECT", database]).unwrap();
             for key in keys {
-                for command in [&["TYPE", key][..], &["LRANGE", key, "0", "-1"], &["ZRANGE", key, "0", "-1"]] {
+                for command in [&["TYPE", key][..], &["LRANGE", key, "0", "-1"], &["ZRANGE", key, "0", "-1"]]
+                {
                     probe = self.control.raw(command);
                     let mut ours = Vec::new();
                     resp::encode_result(&session.execute(command), session.protocol(), &mut ours);

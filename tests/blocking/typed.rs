@@ -72,7 +72,8 @@ fn each_future_is_woken_by_a_write() {
     let got = block_on(store.brpop_async(&["l"])).unwrap();
     assert_eq!(got, (blob("l"), blob("3")));
     store.flushall().unwrap();
-    let moves = |store: &Store| block_on(store.blmove_async("l", "to", ListSide::Left, ListSide::Left)).unwrap();
+    let moves =
+        |store: &Store| block_on(store.blmove_async("l", "to", ListSide::Left, ListSide::Left)).unwrap();
     assert_eq!(served(&store, moves, push), blob("1"));
     assert_eq!(block_on(store.brpoplpush_async("l", "to")).unwrap(), "3");
     store.flushall().unwrap();
@@ -142,7 +143,7 @@ fn a_script_that_is_rolled_back_serves_nobody() {
     let mut pending = store.blpop_async(&["k"]);
     assert!(poll_once(&mut pending).is_pending());
     let pushes = "redis.call('RPUSH', KEYS[1], ARGV[1])";
-    engine.eval(&format!("{pushes} error('no')"), &["k"], &["never"]).unwrap_err();
+    engine.eval(format!("{pushes} error('no')"), &["k"], &["never"]).unwrap_err();
     assert!(poll_once(&mut pending).is_pending());
     engine.eval(pushes, &["k"], &["1"]).unwrap();
     assert_eq!(block_on(pending).unwrap(), (blob("k"), blob("1")));
@@ -201,7 +202,9 @@ fn a_session_parks_and_hands_out_what_waits() {
     assert_eq!(waiting.join().unwrap(), Value::Array(vec![bulk("k"), bulk("1")]));
 
     let mut session = engine.session();
-    let Ok(Begun::Waiting(waiting)) = session.begin(&["BLMOVE", "k", "l", "LEFT", "RIGHT", "1.5"]) else { panic!() };
+    let Ok(Begun::Waiting(waiting)) = session.begin(&["BLMOVE", "k", "l", "LEFT", "RIGHT", "1.5"]) else {
+        panic!()
+    };
     assert!(waiting.remaining().unwrap() <= Duration::from_millis(1500));
     assert_eq!(waiting.time_out().unwrap(), Value::NilArray);
     assert!(matches!(session.begin(&["PING"]), Ok(Begun::Done(_))));

@@ -219,16 +219,6 @@ fn many_messages_keep_their_order_beside_replies() {
     });
 }
 
-/// The number of the peer's session.
-fn id_of(peer: &mut Peer) -> String {
-    peer.send("CLIENT ID\r\n");
-    let mut line = Vec::new();
-    while !line.ends_with(b"\r\n") {
-        line.extend(peer.receive(1));
-    }
-    String::from_utf8_lossy(&line[1..line.len() - 2]).into_owned()
-}
-
 #[test]
 fn a_session_that_is_killed_ends_whatever_it_does() {
     over_each(|kind| {
@@ -236,7 +226,8 @@ fn a_session_that_is_killed_ends_whatever_it_does() {
             let engine = engine();
             let mut victim = Peer::new(kind, &engine);
             let mut other = Peer::new(kind, &engine);
-            let id = id_of(&mut victim);
+            victim.send("CLIENT ID\r\n");
+            let id = victim.line().split_off(1);
             victim.send(doing);
             if doing.starts_with("SUB") {
                 victim.expect("*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n");
@@ -246,6 +237,70 @@ fn a_session_that_is_killed_ends_whatever_it_does() {
             victim.expect_end();
             victim.result().unwrap();
         }
+    });
+}
+
+#[test]
+fn a_monitor_sees_commands_behind_its_own_replies() {
+    over_each(|kind| {
+        let engine = engine();
+        let mut monitor = Peer::new(kind, &engine);
+        let mut other = Peer::new(kind, &engine);
+        monitor.send("MONITOR\r\nPING\r\n");
+        monitor.expect("+OK\r\n+PONG\r\n+");
+        assert!(monitor.line().ends_with("] \"PING\""));
+        other.ask("SET k 'a b'", "+OK\r\n");
+        let line = monitor.line();
+        assert!(line.starts_with('+') && line.ends_with("] \"SET\" \"k\" \"a b\""), "{line}");
+    });
+}
+
+#[test]
+fn a_subscriber_that_never_reads_is_cut_off() {
+    over_each(|kind| {
+        let engine = engine();
+        let mut subscriber = Peer::new(kind, &engine);
+        subscriber.ask("SUBSCRIBE c", "*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n");
+        let mut publisher = engine.session();
+        let message = vec![b'm'; 1 << 20];
+        until("the subscriber is gone", || {
+            let reached = publisher.execute(&[&b"PUBLISH"[..], b"c", &message]).unwrap();
+            reached == 0.into()
+        });
+        subscriber.result().unwrap();
+    });
+}
+
+#[test]
+fn a_wait_is_ended_by_client_unblock() {
+    over_each(|kind| {
+        let engine = engine();
+        let mut waiting = Peer::new(kind, &engine);
+        let mut other = Peer::new(kind, &engine);
+        waiting.send("CLIENT ID\r\n");
+        let id = waiting.line().split_off(1);
+        for (how, reply) in
+            [("TIMEOUT", "*-1\r\n"), ("ERROR", "-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n")]
+        {
+            waiting.send("BLPOP l 0\r\nPING\r\n");
+            until("it waits", || {
+                other.send(format!("CLIENT UNBLOCK {id} {how}\r\n"));
+                other.line() == ":1"
+            });
+            waiting.expect(reply);
+            waiting.expect("+PONG\r\n");
+        }
+    });
+}
+
+#[test]
+fn who_kills_itself_gets_the_reply_first() {
+    over_each(|kind| {
+        let mut peer = Peer::new(kind, &engine());
+        peer.send("CLIENT KILL TYPE normal SKIPME no\r\nPING\r\n");
+        peer.expect(":1\r\n");
+        peer.expect_end();
+        peer.result().unwrap();
     });
 }
 
@@ -272,11 +327,7 @@ fn many_conversations_pass_elements_on() {
                     peer.send("BLPOP from 0\r\n");
                     peer.expect("*2\r\n$4\r\nfrom\r\n$1\r\nx\r\n");
                     peer.send("RPUSH to y\r\n");
-                    let mut line = Vec::new();
-                    while !line.ends_with(b"\r\n") {
-                        line.extend(peer.receive(1));
-                    }
-                    assert!(line.starts_with(b":"), "{}", line.escape_ascii());
+                    assert!(peer.line().starts_with(':'));
                 }
             })
         })
@@ -284,8 +335,7 @@ fn many_conversations_pass_elements_on() {
     let mut feeder = Peer::new(Kind::Socket, &engine);
     for _ in 0..1600 {
         feeder.send("RPUSH from x\r\n");
-        feeder.expect(":");
-        while feeder.receive(1) != b"\n" {}
+        assert!(feeder.line().starts_with(':'));
     }
     workers.into_iter().for_each(|worker| worker.join().unwrap());
     until("all elements are passed on", || engine.store().llen("to").unwrap() == 1600);

@@ -135,6 +135,17 @@ impl Peer {
         bytes
     }
 
+    /// The next line, without its end.
+    pub(super) fn line(&mut self) -> String {
+        let mut line = Vec::new();
+        while !line.ends_with(b"\r\n") {
+            let byte = self.receive(1);
+            assert_eq!(byte.len(), 1, "the stream ends behind {}", line.escape_ascii());
+            line.extend(byte);
+        }
+        String::from_utf8_lossy(&line[..line.len() - 2]).into_owned()
+    }
+
     /// The next bytes are these.
     #[track_caller]
     pub(super) fn expect(&mut self, bytes: impl AsRef<[u8]>) {

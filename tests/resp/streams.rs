@@ -1,9 +1,10 @@
 //! What `serve` does with its reader and writer: few writes, no lost bytes, errors handed on.
 
 use std::io::{self, Read, Write};
+use std::time::Duration;
 
 use proptest::prelude::*;
-use redmoon::resp::{encode_command, serve};
+use redmoon::resp::{encode_command, serve, serve_async};
 use redmoon::{Engine, Store};
 
 use super::decoder::input;
@@ -130,4 +131,24 @@ fn a_command_that_would_wait_at_the_end_of_the_input_ends_with_it() {
     let mut written = Vec::new();
     serve(engine().session(), &b"PING\r\nBLPOP l 0\r\nPING\r\n"[..], &mut written).unwrap();
     assert_eq!(written, b"+PONG\r\n");
+}
+
+#[test]
+fn a_task_that_is_dropped_while_it_waits_takes_nothing() {
+    use tokio::io::AsyncWriteExt;
+
+    let engine = engine();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
+        let (mut client, server) = tokio::io::duplex(1_000);
+        let (reader, writer) = tokio::io::split(server);
+        let task = tokio::spawn(serve_async(engine.session(), reader, writer));
+        client.write_all(b"BLPOP l 0\r\n").await.unwrap();
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        assert!(!task.is_finished());
+        task.abort();
+        assert!(task.await.unwrap_err().is_cancelled());
+    });
+    engine.store().execute(&["RPUSH", "l", "a"]).unwrap();
+    assert_eq!(engine.store().llen("l").unwrap(), 1);
 }

@@ -6,8 +6,6 @@
 //! * XREAD and XREADGROUP with BLOCK in scripts (an error up to 7.2, nil from 7.4 on and in Valkey): no streams;
 //! * what a script is told that its user may not do (`The user executing the script can't …`, from 7.2 on and in Valkey
 //!   `ACL failure in script: …`): no users;
-//! * the debugger's texts (`redis.breakpoint() called`, in Valkey `server.breakpoint() called`; `<redis>` and
-//!   `<command>` in its log): no debugger;
 //! * tracking of keys that a script reads without having declared them (from 7.2 on): no tracking.
 
 mod dragonfly;

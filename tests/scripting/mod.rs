@@ -3,6 +3,7 @@
 mod cache;
 mod collections;
 mod conversion;
+mod debugger;
 mod defined;
 mod dialects;
 mod flags;

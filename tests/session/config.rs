@@ -126,6 +126,22 @@ fn defaults_are_the_servers() {
     assert!(compared > 50, "{compared} settings were compared");
 }
 
+/// A test of Redis's own sets each setting to the value that it has.
+#[test]
+fn every_setting_that_can_be_set_takes_its_own_value() {
+    let store = Store::new();
+    let all = store.config_get("*");
+    for (name, value) in &all {
+        if let Err(error) = store.config_set(name, value) {
+            assert!(error.to_string().ends_with("can't set immutable config"), "{name}: {error}");
+        }
+    }
+    assert_eq!(store.config_get("*"), all);
+    for (name, value) in [("port", "6379"), ("latency-tracking", "yes"), ("appendonly", "yes")] {
+        assert!(store.config_set(name, value).is_err(), "{name} {value}");
+    }
+}
+
 #[test]
 fn limits_of_collections_change_at_runtime() {
     let mut session = session();

@@ -1,5 +1,7 @@
 //! DEBUG: off by default, and the replies of a real server where it is allowed.
 
+use std::io::{Read, Write};
+
 use redmoon::{Engine, ManualClock, Store, Value};
 use std::time::Duration;
 
@@ -82,6 +84,28 @@ fn every_type_of_the_protocols_can_be_asked_for() {
 }
 
 #[test]
+fn attributes_and_pushes_stand_before_their_replies_on_a_wire() {
+    let Some(oracle) = Oracle::start_with(&["--enable-debug-command", "yes"]) else { return };
+    let requests = b"HELLO 3\r\nDEBUG PROTOCOL attrib\r\nDEBUG PROTOCOL push\r\nPING the-end\r\n";
+    let mut here = Vec::new();
+    redmoon::resp::serve(session(), requests.as_slice(), &mut here).unwrap();
+    let mut there = Vec::new();
+    let mut stream = std::os::unix::net::UnixStream::connect(oracle.socket()).unwrap();
+    stream.write_all(requests).unwrap();
+    while !there.ends_with(b"the-end\r\n") {
+        let mut chunk = [0; 1024];
+        let read = stream.read(&mut chunk).unwrap();
+        there.extend_from_slice(&chunk[..read]);
+    }
+    // HELLO tells the number of the client.
+    let behind_hello = |bytes: &[u8]| {
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        text[text.find('|').unwrap()..].to_owned()
+    };
+    assert_eq!(behind_hello(&here), behind_hello(&there));
+}
+
+#[test]
 fn digests_are_the_servers() {
     let mut lines: Vec<String> = [
         "SET s hello",
@@ -124,6 +148,20 @@ fn an_object_is_described_as_clients_parse_it() {
         line.starts_with("+Value at:0x") && line.contains(" refcount:1 encoding:embstr serializedlength:")
     );
     assert!(line.contains(" lru_seconds_idle:0"), "{line}");
+}
+
+#[test]
+fn the_replication_id_can_be_changed() {
+    let store = Store::builder().enable_debug_command(true).build();
+    let mut session = Engine::new(store.clone()).session();
+    let id = |store: &Store| {
+        let info = store.info(&["replication"]).unwrap();
+        info.lines().find_map(|line| line.strip_prefix("master_replid:")).unwrap().to_owned()
+    };
+    let old = id(&store);
+    assert_eq!((old.len(), id(&store)), (40, old.clone()));
+    session.execute(&["DEBUG", "CHANGE-REPL-ID"]).unwrap();
+    assert_ne!(id(&store), old);
 }
 
 #[test]

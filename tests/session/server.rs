@@ -128,6 +128,7 @@ fn slow_commands_are_noted() {
     session.execute(&["CLIENT", "SETNAME", "me"]).unwrap();
     session.execute(&["CONFIG", "SET", "slowlog-log-slower-than", "0"]).unwrap();
     session.execute(&["SLOWLOG", "RESET"]).unwrap();
+    session.execute(&["CONFIG", "SET", "hz", "20", "requirepass", "secret"]).unwrap();
     let long = "x".repeat(200);
     session.execute(&["SET", "key", &long]).unwrap();
     session.execute(&["AUTH", "default", "secret"]).unwrap();
@@ -150,7 +151,8 @@ fn slow_commands_are_noted() {
         })
         .collect();
     // The newest first; the CONFIG SET that ended it was none of them any more, the RESET forgot itself or not.
-    let [del, auth, set, ..] = arguments.as_slice() else { panic!("{arguments:?}") };
+    let [del, auth, set, config, ..] = arguments.as_slice() else { panic!("{arguments:?}") };
+    assert_eq!(config[2..], ["hz", "20", "requirepass", "(redacted)"]);
     assert_eq!(del.len(), 32);
     assert_eq!(del[31], "... (10 more arguments)");
     assert_eq!(auth, &["AUTH", "(redacted)", "(redacted)"]);

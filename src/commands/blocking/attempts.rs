@@ -5,11 +5,11 @@
 //! another type's in between.
 
 use crate::blob::Blob;
+use crate::commands::items;
 use crate::commands::lists::moves::lmove;
 use crate::commands::lists::{blob, pop, pop_many, push, reply_items};
 use crate::commands::zsets::pop::{self as zset, ZsetEnd};
 use crate::commands::zsets::{ZaddOptions, reply_nested, reply_score, zadd};
-use crate::commands::items;
 use crate::ds::list::ListSide;
 use crate::ds::{List, Zset};
 use crate::error::Result;

@@ -70,7 +70,11 @@ impl Store {
     /// assert_eq!(store.blpop(&["jobs"], Duration::from_millis(1))?, None);
     /// # Ok::<(), redmoon::Error>(())
     /// ```
-    pub fn blpop(&self, keys: &[impl AsRef<[u8]>], timeout: impl Into<Option<Duration>>) -> Result<Option<(Blob, Blob)>> {
+    pub fn blpop(
+        &self,
+        keys: &[impl AsRef<[u8]>],
+        timeout: impl Into<Option<Duration>>,
+    ) -> Result<Option<(Blob, Blob)>> {
         self.wait(first_of(keys, timeout.into(), Element { side: ListSide::Left })?)
     }
 
@@ -120,7 +124,11 @@ impl Store {
     /// assert_eq!(store.brpop(&["jobs"], Duration::from_secs(1))?, Some(("jobs".into(), "cook".into())));
     /// # Ok::<(), redmoon::Error>(())
     /// ```
-    pub fn brpop(&self, keys: &[impl AsRef<[u8]>], timeout: impl Into<Option<Duration>>) -> Result<Option<(Blob, Blob)>> {
+    pub fn brpop(
+        &self,
+        keys: &[impl AsRef<[u8]>],
+        timeout: impl Into<Option<Duration>>,
+    ) -> Result<Option<(Blob, Blob)>> {
         self.wait(first_of(keys, timeout.into(), Element { side: ListSide::Right })?)
     }
 
@@ -173,7 +181,14 @@ impl Store {
     /// assert_eq!(store.lrange("working", 0, -1)?, ["one"]);
     /// # Ok::<(), redmoon::Error>(())
     /// ```
-    pub fn blmove(&self, source: impl AsRef<[u8]>, destination: impl AsRef<[u8]>, from: ListSide, to: ListSide, timeout: impl Into<Option<Duration>>) -> Result<Option<Blob>> {
+    pub fn blmove(
+        &self,
+        source: impl AsRef<[u8]>,
+        destination: impl AsRef<[u8]>,
+        from: ListSide,
+        to: ListSide,
+        timeout: impl Into<Option<Duration>>,
+    ) -> Result<Option<Blob>> {
         self.wait(move_wait(source.as_ref(), destination.as_ref(), from, to, timeout.into()))
     }
 
@@ -203,7 +218,13 @@ impl Store {
     /// assert_eq!(block_on(moved)?, "two");
     /// # Ok::<(), redmoon::Error>(())
     /// ```
-    pub fn blmove_async(&self, source: impl AsRef<[u8]>, destination: impl AsRef<[u8]>, from: ListSide, to: ListSide) -> Pending<Blob> {
+    pub fn blmove_async(
+        &self,
+        source: impl AsRef<[u8]>,
+        destination: impl AsRef<[u8]>,
+        from: ListSide,
+        to: ListSide,
+    ) -> Pending<Blob> {
         Pending::new(self, Ok(move_wait(source.as_ref(), destination.as_ref(), from, to, None)))
     }
 
@@ -225,8 +246,19 @@ impl Store {
     /// assert_eq!(store.lrange("ring", 0, -1)?, ["three", "one", "two"]);
     /// # Ok::<(), redmoon::Error>(())
     /// ```
-    pub fn brpoplpush(&self, source: impl AsRef<[u8]>, destination: impl AsRef<[u8]>, timeout: impl Into<Option<Duration>>) -> Result<Option<Blob>> {
-        self.wait(move_wait(source.as_ref(), destination.as_ref(), ListSide::Right, ListSide::Left, timeout.into()))
+    pub fn brpoplpush(
+        &self,
+        source: impl AsRef<[u8]>,
+        destination: impl AsRef<[u8]>,
+        timeout: impl Into<Option<Duration>>,
+    ) -> Result<Option<Blob>> {
+        self.wait(move_wait(
+            source.as_ref(),
+            destination.as_ref(),
+            ListSide::Right,
+            ListSide::Left,
+            timeout.into(),
+        ))
     }
 
     /// As [`brpoplpush`](Store::brpoplpush), as a future (BRPOPLPUSH).
@@ -253,7 +285,10 @@ impl Store {
     /// # Ok::<(), redmoon::Error>(())
     /// ```
     pub fn brpoplpush_async(&self, source: impl AsRef<[u8]>, destination: impl AsRef<[u8]>) -> Pending<Blob> {
-        Pending::new(self, Ok(move_wait(source.as_ref(), destination.as_ref(), ListSide::Right, ListSide::Left, None)))
+        Pending::new(
+            self,
+            Ok(move_wait(source.as_ref(), destination.as_ref(), ListSide::Right, ListSide::Left, None)),
+        )
     }
 
     /// Takes up to `count` elements from one end of the first list that exists and answers the list's key with them
@@ -276,7 +311,13 @@ impl Store {
     /// assert_eq!(taken, Some(("low".into(), vec!["a".into(), "b".into()])));
     /// # Ok::<(), redmoon::Error>(())
     /// ```
-    pub fn blmpop(&self, keys: &[impl AsRef<[u8]>], side: ListSide, count: usize, timeout: impl Into<Option<Duration>>) -> Result<Option<(Blob, Vec<Blob>)>> {
+    pub fn blmpop(
+        &self,
+        keys: &[impl AsRef<[u8]>],
+        side: ListSide,
+        count: usize,
+        timeout: impl Into<Option<Duration>>,
+    ) -> Result<Option<(Blob, Vec<Blob>)>> {
         self.wait(some(count).and_then(|()| first_of(keys, timeout.into(), Elements { side, count }))?)
     }
 
@@ -306,7 +347,12 @@ impl Store {
     /// assert_eq!(taken, ["a", "b"]);
     /// # Ok::<(), redmoon::Error>(())
     /// ```
-    pub fn blmpop_async(&self, keys: &[impl AsRef<[u8]>], side: ListSide, count: usize) -> Pending<(Blob, Vec<Blob>)> {
+    pub fn blmpop_async(
+        &self,
+        keys: &[impl AsRef<[u8]>],
+        side: ListSide,
+        count: usize,
+    ) -> Pending<(Blob, Vec<Blob>)> {
         Pending::new(self, some(count).and_then(|()| first_of(keys, None, Elements { side, count })))
     }
 
@@ -329,7 +375,11 @@ impl Store {
     /// assert_eq!(taken, Some(("jobs".into(), "sweep".into(), 1.0)));
     /// # Ok::<(), redmoon::Error>(())
     /// ```
-    pub fn bzpopmin(&self, keys: &[impl AsRef<[u8]>], timeout: impl Into<Option<Duration>>) -> Result<Option<(Blob, Blob, f64)>> {
+    pub fn bzpopmin(
+        &self,
+        keys: &[impl AsRef<[u8]>],
+        timeout: impl Into<Option<Duration>>,
+    ) -> Result<Option<(Blob, Blob, f64)>> {
         self.wait(first_of(keys, timeout.into(), Member { end: ZsetEnd::Min, protocol: PROTOCOL })?)
     }
 
@@ -380,7 +430,11 @@ impl Store {
     /// assert_eq!(taken, Some(("jobs".into(), "cook".into(), 2.0)));
     /// # Ok::<(), redmoon::Error>(())
     /// ```
-    pub fn bzpopmax(&self, keys: &[impl AsRef<[u8]>], timeout: impl Into<Option<Duration>>) -> Result<Option<(Blob, Blob, f64)>> {
+    pub fn bzpopmax(
+        &self,
+        keys: &[impl AsRef<[u8]>],
+        timeout: impl Into<Option<Duration>>,
+    ) -> Result<Option<(Blob, Blob, f64)>> {
         self.wait(first_of(keys, timeout.into(), Member { end: ZsetEnd::Max, protocol: PROTOCOL })?)
     }
 
@@ -434,8 +488,17 @@ impl Store {
     /// # Ok::<(), redmoon::Error>(())
     /// ```
     #[allow(clippy::type_complexity, reason = "a key, and members with their scores")]
-    pub fn bzmpop(&self, keys: &[impl AsRef<[u8]>], end: ZsetEnd, count: usize, timeout: impl Into<Option<Duration>>) -> Result<Option<(Blob, Vec<(Blob, f64)>)>> {
-        self.wait(some(count).and_then(|()| first_of(keys, timeout.into(), Members { end, count, protocol: PROTOCOL }))?)
+    pub fn bzmpop(
+        &self,
+        keys: &[impl AsRef<[u8]>],
+        end: ZsetEnd,
+        count: usize,
+        timeout: impl Into<Option<Duration>>,
+    ) -> Result<Option<(Blob, Vec<(Blob, f64)>)>> {
+        self.wait(
+            some(count)
+                .and_then(|()| first_of(keys, timeout.into(), Members { end, count, protocol: PROTOCOL }))?,
+        )
     }
 
     /// As [`bzmpop`](Store::bzmpop), as a future (BZMPOP).
@@ -464,8 +527,16 @@ impl Store {
     /// assert_eq!(jobs, [("sweep".into(), 1.0)]);
     /// # Ok::<(), redmoon::Error>(())
     /// ```
-    pub fn bzmpop_async(&self, keys: &[impl AsRef<[u8]>], end: ZsetEnd, count: usize) -> Pending<(Blob, Vec<(Blob, f64)>)> {
-        Pending::new(self, some(count).and_then(|()| first_of(keys, None, Members { end, count, protocol: PROTOCOL })))
+    pub fn bzmpop_async(
+        &self,
+        keys: &[impl AsRef<[u8]>],
+        end: ZsetEnd,
+        count: usize,
+    ) -> Pending<(Blob, Vec<(Blob, f64)>)> {
+        Pending::new(
+            self,
+            some(count).and_then(|()| first_of(keys, None, Members { end, count, protocol: PROTOCOL })),
+        )
     }
 }
 

@@ -1,7 +1,7 @@
 //! DEBUG DIGEST: a number for what a store holds, whatever the order and the form in which it is kept. It is computed
 //! as a server computes it, so that the two can be compared.
 
-use crate::ListSide;
+use crate::ds::list::ListSide;
 use crate::ds::{Hash, List, Set, Zset};
 use crate::keyspace::{Ctx, Entry, Text};
 use crate::num::format_g17;

@@ -175,7 +175,7 @@ fn populate(cx: &mut Ctx<'_>, args: Args<'_>, out: &mut dyn Reply) -> Result<()>
 
 fn protocol(args: Args<'_>, out: &mut dyn Reply) -> Result<()> {
     let integers = || (0..3).map(Value::Integer).collect::<Vec<_>>();
-    out.value(match args.at(2).to_ascii_lowercase().as_slice() {
+    let reply = match args.at(2).to_ascii_lowercase().as_slice() {
         b"string" => Value::Bulk(Blob::from("Hello World")),
         b"integer" => Value::Integer(12_345),
         b"double" => Value::Double(3141.0 / 1000.0),
@@ -183,15 +183,30 @@ fn protocol(args: Args<'_>, out: &mut dyn Reply) -> Result<()> {
         b"array" => Value::Array(integers()),
         b"set" => Value::Set(integers()),
         b"map" => Value::Map(integers().into_iter().zip([false, true, false].map(Value::Boolean)).collect()),
-        // The attribute before the reply is left out: no reply of the store has one.
-        b"attrib" => Value::Bulk(Blob::from("Some real reply following the attribute")),
+        b"attrib" => {
+            if out.is_wire() {
+                out.attribute(1);
+                out.bulk(b"key-popularity");
+                out.array(2);
+                out.bulk(b"key:123");
+                out.integer(90);
+            }
+            Value::Bulk(Blob::from("Some real reply following the attribute"))
+        }
         b"push" if out.protocol() == Protocol::Resp2 => return Err(Error::NO_PUSH_IN_RESP2),
-        b"push" => Value::Push(vec![Value::Bulk(Blob::from("server-cpu-usage")), Value::Integer(42)]),
+        b"push" => {
+            if out.is_wire() {
+                let usage = vec![Value::Bulk(Blob::from("server-cpu-usage")), Value::Integer(42)];
+                out.value(Value::Push(usage));
+            }
+            Value::Bulk(Blob::from("Some real reply following the push reply"))
+        }
         b"verbatim" => Value::Verbatim { format: *b"txt", text: Blob::from("This is a verbatim\nstring") },
         b"true" => Value::Boolean(true),
         b"false" => Value::Boolean(false),
         b"bignum" => Value::BigNumber(Blob::from("1234567999999999999999999999999999999")),
         _ => return Err(Error::PROTOCOL_TYPE),
-    });
+    };
+    out.value(reply);
     Ok(())
 }

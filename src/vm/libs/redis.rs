@@ -8,14 +8,15 @@ use crate::protocol::{Protocol, REDIS_VERSION, REDIS_VERSION_OF_VALKEY, VALKEY_V
 use crate::vm::recent;
 use crate::vm::call::{complaint, read_args, redis_call, redis_pcall};
 use crate::vm::core::{bytes_at, caught, core, host, push_bytes};
+use crate::vm::debug::{self, note_error};
 use crate::vm::reply::push_error;
 use crate::vm::server::Server;
 
 const FUNCTIONS: &[(&CStr, ffi::lua_CFunction)] = &[
     (c"acl_check_cmd", acl_check_cmd),
-    (c"breakpoint", breakpoint),
+    (c"breakpoint", debug::breakpoint),
     (c"call", redis_call),
-    (c"debug", debug),
+    (c"debug", debug::debug),
     (c"error_reply", error_reply),
     (c"log", log),
     (c"pcall", redis_pcall),
@@ -86,6 +87,7 @@ unsafe fn set_version(lua: *mut ffi::lua_State, text: &CStr, number: &CStr, vers
 unsafe fn raise(lua: *mut ffi::lua_State, line: &[u8]) -> ! {
     // SAFETY: (2) reason L; `line` is static.
     unsafe {
+        note_error(lua, line, false);
         push_error(lua, line, false);
         ffi::lua_error(lua)
     }
@@ -94,7 +96,10 @@ unsafe fn raise(lua: *mut ffi::lua_State, line: &[u8]) -> ! {
 /// `{err='ERR wrong number or type of arguments'}`, which is answered and not raised.
 unsafe fn bad_reply_argument(lua: *mut ffi::lua_State) -> i32 {
     // SAFETY: (3) reason L.
-    unsafe { push_error(lua, b"ERR wrong number or type of arguments", false) };
+    unsafe {
+        note_error(lua, b"ERR wrong number or type of arguments", false);
+        push_error(lua, b"ERR wrong number or type of arguments", false);
+    }
     1
 }
 
@@ -122,6 +127,10 @@ unsafe extern "C-unwind" fn error_reply(lua: *mut ffi::lua_State) -> i32 {
             push_bytes(lua, b"ERR ");
             push_bytes(lua, text);
             ffi::lua_concat(lua, 2);
+        }
+        if (*core(lua)).debug.is_some() {
+            let text = bytes_at(lua, 1);
+            note_error(lua, text.strip_prefix(b"-").unwrap_or(text), true);
         }
         ffi::lua_setfield(lua, -2, c"err".as_ptr());
         1
@@ -244,17 +253,6 @@ unsafe extern "C-unwind" fn replicate_commands(lua: *mut ffi::lua_State) -> i32 
     // SAFETY: (11) reason L.
     unsafe { ffi::lua_pushboolean(lua, 1) };
     1
-}
-
-/// `redis.breakpoint()`: false, as there is no debugger attached.
-unsafe extern "C-unwind" fn breakpoint(lua: *mut ffi::lua_State) -> i32 {
-    // SAFETY: (12) reason L.
-    unsafe { ffi::lua_pushboolean(lua, 0) };
-    1
-}
-
-unsafe extern "C-unwind" fn debug(_: *mut ffi::lua_State) -> i32 {
-    0
 }
 
 /// `redis.acl_check_cmd(command, ...)`: there are no users to be refused anything.

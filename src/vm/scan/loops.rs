@@ -6,39 +6,39 @@
 //! as in `redis.call('GET', KEYS[1])`, with nothing in its arguments that jumps. What calls other functions is the
 //! business of the caller of [`pass_through_calls`].
 
-use super::{A, A_SHIFT, B_SHIFT, GETGLOBAL, GETTABLE, LEN, OPCODE, OPERAND_SHIFT};
+use super::{A, A_SHIFT, B_SHIFT, GETGLOBAL, GETTABLE, GETUPVAL, LEN, OPCODE, OPERAND_SHIFT};
 
-const MOVE: u32 = 0;
-const LOADK: u32 = 1;
-const LOADBOOL: u32 = 2;
-const LOADNIL: u32 = 3;
-const GETUPVAL: u32 = 4;
-const ADD: u32 = 12;
-const NOT: u32 = 19;
-const CONCAT: u32 = 21;
-const JMP: u32 = 22;
-const EQ: u32 = 23;
+pub(super) const MOVE: u32 = 0;
+pub(super) const LOADK: u32 = 1;
+pub(super) const LOADBOOL: u32 = 2;
+pub(super) const LOADNIL: u32 = 3;
+pub(super) const ADD: u32 = 12;
+pub(super) const NOT: u32 = 19;
+pub(super) const CONCAT: u32 = 21;
+pub(super) const JMP: u32 = 22;
+pub(super) const EQ: u32 = 23;
 const TESTSET: u32 = 27;
-const CALL: u32 = 28;
-const RETURN: u32 = 30;
-const FORLOOP: u32 = 31;
-const FORPREP: u32 = 32;
+pub(super) const CALL: u32 = 28;
+pub(super) const TAILCALL: u32 = 29;
+pub(super) const RETURN: u32 = 30;
+pub(super) const FORLOOP: u32 = 31;
+pub(super) const FORPREP: u32 = 32;
 const TFORLOOP: u32 = 33;
-const SETLIST: u32 = 34;
+pub(super) const SETLIST: u32 = 34;
 
 /// The second operand, 9 bits; from 256 on it is a constant.
-const C_SHIFT: u32 = 14;
-const C: u32 = 0x1ff;
-const CONSTANT: u32 = 256;
+pub(super) const C_SHIFT: u32 = 14;
+pub(super) const C: u32 = 0x1ff;
+pub(super) const CONSTANT: u32 = 256;
 /// Jumps are relative to the next instruction, and kept with this added.
-const JUMP_ZERO: i64 = 131_071;
+pub(super) const JUMP_ZERO: i64 = 131_071;
 
-fn a(instruction: u32) -> u32 {
+pub(super) fn a(instruction: u32) -> u32 {
     instruction >> A_SHIFT & A
 }
 
 /// Where an instruction may lead: the next one or none, and another one or none.
-fn successors(code: &[u32], at: usize) -> [Option<usize>; 2] {
+pub(super) fn successors(code: &[u32], at: usize) -> [Option<usize>; 2] {
     let instruction = code[at];
     let jump = || {
         let target = at as i64 + 1 + i64::from(instruction >> OPERAND_SHIFT) - JUMP_ZERO;
@@ -58,7 +58,7 @@ fn successors(code: &[u32], at: usize) -> [Option<usize>; 2] {
 }
 
 /// The instruction that makes a call which begins with `redis.call` at `at`, if that is certain.
-fn call_from(code: &[u32], at: usize, is_named: &impl Fn(u32, &[&[u8]]) -> bool) -> Option<usize> {
+pub(super) fn call_from(code: &[u32], at: usize, is_named: &impl Fn(u32, &[&[u8]]) -> bool) -> Option<usize> {
     let (global, field) = (code[at], *code.get(at + 1)?);
     let function = a(global);
     let name = field >> C_SHIFT & C;
@@ -74,7 +74,7 @@ fn call_from(code: &[u32], at: usize, is_named: &impl Fn(u32, &[&[u8]]) -> bool)
     }
     for (at, &instruction) in code.iter().enumerate().skip(at + 2) {
         let opcode = instruction & OPCODE;
-        if opcode == CALL && a(instruction) == function {
+        if matches!(opcode, CALL | TAILCALL) && a(instruction) == function {
             return Some(at);
         }
         // Everything else prepares an argument: it goes on to the next instruction, and leaves the function alone.
@@ -118,6 +118,31 @@ pub(super) fn pass_through_calls(code: &[u32], is_named: impl Fn(u32, &[&[u8]]) 
         }
     }
     is_acyclic(code, &is_call)
+}
+
+/// Whether a function that makes no other functions calls commands no more than once, and besides nothing but
+/// functions that take no time: it has no loop, and one `redis.call` that is certain.
+pub(super) fn call_once(code: &[u32], is_named: impl Fn(u32, &[&[u8]]) -> bool) -> bool {
+    let (mut certain, mut uncertain, mut calls, mut quick) = (0, 0, 0, 0);
+    for (at, instruction) in code.iter().enumerate() {
+        if successors(code, at).iter().flatten().any(|&next| next <= at) {
+            return false;
+        }
+        match instruction & OPCODE {
+            GETGLOBAL if is_named(instruction >> OPERAND_SHIFT, &[b"redis", b"server"]) => {
+                match call_from(code, at, &is_named) {
+                    Some(_) => certain += 1,
+                    None => uncertain += 1,
+                }
+            }
+            GETGLOBAL if is_named(instruction >> OPERAND_SHIFT, &[b"tonumber", b"tostring", b"type"]) => {
+                quick += 1;
+            }
+            CALL | TAILCALL => calls += 1,
+            _ => {}
+        }
+    }
+    certain == 1 && uncertain == 0 && calls <= 1 + quick
 }
 
 /// Whether there is no way from an instruction back to itself that avoids the ones taken out.
