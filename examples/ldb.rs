@@ -49,6 +49,9 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         eprintln!("{USAGE}");
         return Ok(ExitCode::FAILURE);
     };
+    if let Err(error) = std::fs::read(&options.script) {
+        return Err(format!("{}: {error}", options.script.display()).into());
+    }
     let engine = Engine::new(Store::new());
     let mut session = engine.session();
     for command in &options.load {
@@ -63,7 +66,11 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let is_colored = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let mut ldb = Ldb { engine, session, options, debugger: None, is_colored };
     ldb.start()?;
-    if io::stdin().is_terminal() { ldb.converse()? } else { ldb.read(io::stdin().lock())? }
+    if io::stdin().is_terminal() {
+        ldb.converse()?
+    } else {
+        ldb.read(io::stdin().lock())?
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -90,7 +97,9 @@ impl Options {
                     None => return Ok(None),
                 },
                 (_, Some("--load-file")) => match words.next() {
-                    Some(file) => load.extend(std::fs::read(file)?.split(|&byte| byte == b'\n').map(<[u8]>::to_vec)),
+                    Some(file) => {
+                        load.extend(std::fs::read(file)?.split(|&byte| byte == b'\n').map(<[u8]>::to_vec))
+                    }
                     None => return Ok(None),
                 },
                 (_, Some("--eval")) => {
@@ -138,7 +147,9 @@ impl Ldb {
                 self.look_for_end()
             }
             Err(error) => {
-                println!("(error) {error}\n");
+                println!(
+                    "The script does not start:\n(error) {error}\n\nrestart tries again with the file as it is then.\n"
+                );
                 Ok(())
             }
         }

@@ -44,6 +44,7 @@
 //! | 6 | `dispatch` | a command by its name: look it up, check it, run it |
 //! | 7 | `engine` `session` | scripting on top of `vm`; one caller's conversation |
 //! | 8 | `resp` | the serialization protocol, and conversations over streams of other programs |
+//! | 8 | `adapters` | other crates' interfaces, each behind a feature |
 //!
 //! # Features
 //!
@@ -53,7 +54,9 @@
 //! | `resp` | no | [`resp`]: RESP2 and RESP3 over any stream, [`resp::serve`], and a pipe in memory |
 //! | `tokio` | no | [`resp::serve_async`]: the same over tokio's `AsyncRead` and `AsyncWrite` |
 //! | `bytes` | no | conversions between [`Blob`] and `bytes::Bytes` |
+//! | `metrics` | no | `Engine::publish_metrics`: an engine's figures through the `metrics` facade |
 
+mod adapters;
 mod blob;
 mod clock;
 mod commands;

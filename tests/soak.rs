@@ -1,18 +1,20 @@
 //! A soak: eight threads mix waiting, pushing, scripts, MULTI, moves, transactions and callers that go away. Every
 //! element is a number that is pushed once; in the end each was received once or is still in a list, and nobody was
-//! forgotten.
+//! forgotten. Meanwhile they publish numbers that count up, and subscribe for a while: who does gets every number of
+//! every publisher, in its order, from the first one on.
 //!
 //! `REDMOON_SOAK_SECONDS` sets how long it runs, `REDMOON_SEED` the seed.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken harness must stop the test")]
 #![allow(clippy::disallowed_methods, reason = "the test ends after some real time")]
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use redmoon::{Begun, Blob, Engine, ListSide, Session, Store, Value};
+use redmoon::{Begun, Blob, Engine, ListSide, Session, Store, Subscription, Value};
 
 use crate::blocking::{PATIENCE, block_on, blocked, poll_once};
 use crate::support::{Rng, number_from_env};
@@ -30,6 +32,9 @@ struct Soaker {
     next: Arc<AtomicU64>,
     pushed: Vec<u64>,
     received: Vec<u64>,
+    thread: usize,
+    published: u64,
+    subscription: Option<(Subscription, HashMap<String, u64>)>,
 }
 
 fn number(blob: &Blob) -> u64 {
@@ -170,9 +175,42 @@ impl Soaker {
         }
     }
 
+    /// Says the next number of this thread to everybody.
+    fn publish(&mut self) {
+        self.published += 1;
+        let message = format!("{} {}", self.thread, self.published);
+        match self.rng.below(3) {
+            0 => drop(self.store.publish("news", &message)),
+            1 => drop(self.session.execute(&["PUBLISH", "news", &message]).unwrap()),
+            _ => drop(self.engine.eval("return redis.call('PUBLISH', 'news', ARGV[1])", &[""; 0], &[&message]).unwrap()),
+        }
+    }
+
+    /// Begins to listen, reads what there is, or goes away.
+    fn listen(&mut self) {
+        let is_leaving = self.rng.one_in(20);
+        let Some((subscription, last)) = &mut self.subscription else {
+            self.subscription = Some((self.store.subscribe(&["news"]), HashMap::new()));
+            return;
+        };
+        while let Some(message) = subscription.try_next().unwrap() {
+            let text = String::from_utf8(message.payload.to_vec()).unwrap();
+            let (publisher, number) = text.split_once(' ').unwrap();
+            let number: u64 = number.parse().unwrap();
+            if let Some(before) = last.insert(publisher.to_owned(), number) {
+                assert_eq!(number, before + 1, "thread {publisher} publishes in order");
+            }
+        }
+        if is_leaving {
+            self.subscription = None;
+        }
+    }
+
     fn step(&mut self) {
         let lists = [self.rng.pick(&LISTS), self.rng.pick(&LISTS)];
-        match self.rng.below(12) {
+        match self.rng.below(14) {
+            12 => self.publish(),
+            13 => self.listen(),
             0..=4 => self.push(lists[0]),
             5 => self.push_in_vain(lists[0]),
             6 => drop(self.store.lmove(lists[0], lists[1], ListSide::Left, ListSide::Left).unwrap()),
@@ -201,6 +239,9 @@ fn nothing_is_lost_nothing_served_twice_and_nobody_forgotten() {
             next: Arc::clone(&next),
             pushed: Vec::new(),
             received: Vec::new(),
+            thread,
+            published: 0,
+            subscription: None,
         };
         let (barrier, is_over, done) = (Arc::clone(&barrier), Arc::clone(&is_over), done.clone());
         thread::spawn(move || {

@@ -123,6 +123,7 @@ const NEITHER_WRITE_NOR_READ: &[&str] = &[
     "script|flush",
     "script|help",
     "script|kill",
+    "script|latency",
     "script|list",
     "script|load",
     "script|show",

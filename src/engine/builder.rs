@@ -19,10 +19,12 @@ use crate::value::Value;
 /// Scripts that came by EVAL and stay cached, as in Redis 7.4.
 pub(super) const MOST_EVALUATED: usize = 500;
 
+type Call = dyn Fn(&[Value]) -> Result<Value> + Send + Sync;
+
 /// A function of the table `host`.
 pub(super) struct HostFunction {
     pub(super) name: String,
-    pub(super) call: Box<dyn Fn(&[Value]) -> Result<Value> + Send + Sync>,
+    pub(super) call: Box<Call>,
 }
 
 pub(super) type Log = Box<dyn Fn(LogLevel, &[u8]) + Send + Sync>;

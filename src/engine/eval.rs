@@ -71,6 +71,10 @@ impl Failed {
         self.error
     }
 
+    pub(super) fn error(&self) -> &Error {
+        &self.error
+    }
+
     /// The error, counted once.
     pub(super) fn count(self, engine: &Inner) -> Error {
         if !self.counted {
@@ -228,10 +232,7 @@ impl Inner {
             return Err(self.failed(Error::WRITE_SCRIPT_WITH_RO));
         }
         let any_key = flags.disable_atomicity || flags.undeclared_keys.unwrap_or(self.undeclared_keys);
-        let limits = Limits {
-            time: self.time_limit(),
-            reply: self.limits.reply,
-        };
+        let limits = Limits { time: self.time_limit(), reply: self.limits.reply };
         let lock =
             if call.mode == Mode::ReadOnly || flags.no_writes { LockMode::Read } else { LockMode::Write };
         let declared = if any_key { None } else { Some(call.keys) };
@@ -261,7 +262,7 @@ impl Inner {
 
     /// The error that the caller of a script or function of this name gets, counted.
     #[cold]
-    pub(super) fn failed_run(&self, name: &str, failure: Failure) -> Failed {
+    fn failed_run(&self, name: &str, failure: Failure) -> Failed {
         let failed = describe(self.dialect, name, failure);
         self.count_failure(&failed.error);
         failed
@@ -303,7 +304,8 @@ pub(super) fn describe(dialect: Dialect, name: &str, failure: Failure) -> Failed
                     Error::of_running_script(kind, name, &spell(&place), &line, counted)
                 }
                 Some(place) => {
-                    line = [&line, b" script: ".as_slice(), name.as_bytes(), b", on ", &spell(&place), b"."].concat();
+                    line = [&line, b" script: ".as_slice(), name.as_bytes(), b", on ", &spell(&place), b"."]
+                        .concat();
                     Error::owned(kind, one_line(line))
                 }
                 None => Error::owned(kind, one_line(line)),

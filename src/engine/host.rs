@@ -1,7 +1,7 @@
 //! [`Run`]: one run of a script as the VM's [`Host`]: checks, locks and runs the commands that it calls.
 
-use super::functions::{About, Shown};
 use super::eval::Caller;
+use super::functions::{About, Shown};
 use super::{Inner, LogLevel, noscript};
 use crate::clock::monotonic_nanos;
 use crate::commands::{Args, Command, Handler, Quick, flag, table};
@@ -168,7 +168,11 @@ impl<'r, 'e> Run<'r, 'e> {
     }
 
     /// Everything that is known of a command before it runs: whether the script may call it.
-    pub(super) fn check(&mut self, command: Option<&'static Command>, args: Args<'_>) -> Result<&'static Command> {
+    pub(super) fn check(
+        &mut self,
+        command: Option<&'static Command>,
+        args: Args<'_>,
+    ) -> Result<&'static Command> {
         let command = match command.and_then(|_| table().resolve(args)) {
             Some(Ok(command)) => command,
             _ if noscript::names(args) => return Err(Error::CALL_NOSCRIPT),
@@ -178,7 +182,8 @@ impl<'r, 'e> Run<'r, 'e> {
         // A container's name alone never has the right number of arguments.
         let refusal = if !spec.takes(args.len()) || matches!(spec.handler, Handler::Container) {
             Some(self.engine.dialect.texts().wrong_arity(&command.full_name()))
-        } else if self.engine.dialect.bars(command) && self.engine.store.inner.space.tunables.denies_scripts() {
+        } else if self.engine.dialect.bars(command) && self.engine.store.inner.space.tunables.denies_scripts()
+        {
             Some(Error::CALL_NOSCRIPT)
         } else if self.lock == LockMode::Read && spec.is(flag::WRITE | flag::MAY_REPLICATE) {
             Some(self.engine.dialect.texts().read_only())

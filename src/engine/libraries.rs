@@ -26,6 +26,7 @@ use super::eval::{Call, Caller, Failed, Mode, Reach, describe};
 use super::flags::{Flags, ScriptFlag, split};
 use super::functions::{About, Running};
 use super::host::Run;
+use super::metrics::Sort;
 use super::pool::State;
 use crate::blob::Blob;
 use crate::error::{Error, Result};
@@ -471,6 +472,20 @@ impl Inner {
         call: impl FnOnce() -> Result<Call<'a>>,
         caller: &mut Caller<'_, 'e>,
     ) -> Result<Value, Failed> {
+        let result = self.fcall_uncounted(command, name, call, caller);
+        if let Err(failed) = &result {
+            self.count_failure(failed.error());
+        }
+        result
+    }
+
+    fn fcall_uncounted<'a, 'e>(
+        &'e self,
+        command: &[u8],
+        name: &[u8],
+        call: impl FnOnce() -> Result<Call<'a>>,
+        caller: &mut Caller<'_, 'e>,
+    ) -> Result<Value, Failed> {
         let mut state = self.pool.take(self)?;
         let found = state.find_function(&self.libraries, name).ok_or(Error::NO_SUCH_FUNCTION)?;
         let call = call()?;
@@ -516,6 +531,7 @@ impl Inner {
         call: Call<'_>,
         caller: &mut Caller<'_, 'e>,
     ) -> Result<Value, Failed> {
+        let timing = state.meter.begin(Sort::Fcall, self.times_all);
         let flags = called.held_to;
         let limits = Limits {
             time: self.time_limit(),
@@ -535,8 +551,10 @@ impl Inner {
             }
             let result = state.vm.run_function(function, call.keys, call.args, &mut run, limits);
             run.end(caller, matches!(&result, Ok(value) if !matches!(value, Value::Error(_))));
+            self.end_timing(timing, run.slow_since(), None);
             result
         };
+        state.meter.note_memory(state.vm.memory());
         self.store.inner.space.stats.add(&mut state.tally);
         match result {
             Ok(Value::Error(error)) => Err(error.into()),

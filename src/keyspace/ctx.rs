@@ -23,6 +23,9 @@ use crate::ds::hash_order::Note;
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 
+/// How many expired keys a turn notes that it met as it read.
+const MOST_MET: usize = 64;
+
 /// A key and its hash, computed once.
 #[derive(Clone, Copy)]
 pub(crate) struct Key<'k> {
@@ -280,13 +283,22 @@ fn expired(space: &Space, shard: &Shard, turn: &mut Turn, db: usize, key: &[u8])
 
 /// A command that reads found nothing.
 #[cold]
-fn missed(space: &Space, shard: &Shard, turn: &mut Turn, key: Key<'_>) {
-    let db = turn.db;
-    if space.hears(audience::EVENTS) && shard.dbs[db].find(key).is_some() {
-        turn.effects().expired.push((db, Blob::from(key.bytes)));
-    }
+fn missed(space: &Space, turn: &mut Turn, key: Key<'_>) {
     if space.hears(audience::MISSES) {
-        turn.effects().news.push(News::Event { db, key: Blob::from(key.bytes), event: "keymiss" });
+        let (db, key) = (turn.db, Blob::from(key.bytes));
+        turn.effects().news.push(News::Event { db, key, event: "keymiss" });
+    }
+}
+
+/// A reader found a key past its time: it is removed when the turn's locks are released.
+#[cold]
+fn met_expired(turn: &mut Turn, key: Key<'_>) {
+    let db = turn.db;
+    let expired = &mut turn.effects().expired;
+    let is_known = |(other, known): &(usize, Blob)| *other == db && **known == *key.bytes;
+    // A long script may meet many; those past so many wait for the next reader.
+    if expired.len() < MOST_MET && !expired.iter().any(is_known) {
+        expired.push((db, Blob::from(key.bytes)));
     }
 }
 
@@ -395,10 +407,15 @@ impl<'a> Ctx<'a> {
         }
         let Ctx { space, access, turn, .. } = self;
         let (shard, is_alone) = access.reach(space.shard(key.hash));
-        let found = shard.dbs[turn.db].look_up(key);
-        let found = found.filter(|(entry, _)| entry.end().is_none_or(|end| end >= turn.millis(space)));
+        let mut found = shard.dbs[turn.db].look_up(key);
+        if let Some((entry, _)) = found
+            && entry.end().is_some_and(|end| end < turn.millis(space))
+        {
+            met_expired(turn, key);
+            found = None;
+        }
         if found.is_none() && space.has_audience() {
-            missed(space, shard, turn, key);
+            missed(space, turn, key);
         }
         let (alone, shared) =
             if found.is_some() { (&shard.hits, &space.hits) } else { (&shard.misses, &space.misses) };
@@ -425,6 +442,12 @@ impl<'a> Ctx<'a> {
             self.tell_if_over(key);
         }
         self.peek(key)
+    }
+
+    /// Looks a key up without a trace, also one that is past its time and not removed yet.
+    pub(crate) fn peek_stale(&self, key: Key<'_>) -> Option<&Entry> {
+        let table = self.db(self.space.shard(key.hash));
+        table.find(key).and_then(|at| table.get(at))
     }
 
     /// Looks a key up without a trace.

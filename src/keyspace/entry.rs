@@ -185,6 +185,15 @@ impl<'a> Text<'a> {
         }
     }
 
+    /// The text in a blob that is there already.
+    #[inline]
+    pub(crate) fn assign_to(self, blob: &mut Blob) {
+        match self {
+            Text::Bytes(bytes) => blob.assign(bytes),
+            other => *blob = other.to_blob(),
+        }
+    }
+
     pub(crate) fn reply(self, out: &mut dyn Reply) {
         match self {
             Text::Int(number) => out.bulk(itoa::Buffer::new().format(number).as_bytes()),

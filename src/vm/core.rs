@@ -88,7 +88,7 @@ pub(super) struct Core {
     /// Whether arguments are read straight off the stack ([`stack`](super::stack)).
     pub(super) reads_stack: bool,
     /// There is one while a script is debugged.
-    pub(super) debug: Option<Box<Room>>,
+    pub(super) debug: Option<NonNull<Room>>,
 }
 
 /// KEYS and ARGV: borrowed from the caller of [`Vm::run`](super::Vm::run) for the length of the preparation; `None`

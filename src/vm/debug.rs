@@ -9,6 +9,7 @@
 //! being called, though code that is evaluated may come to `redis.call`.
 
 use std::ffi::{CStr, c_void};
+use std::ptr::NonNull;
 
 use mlua::ffi;
 
@@ -159,30 +160,59 @@ impl Vm {
         let lua = self.lua.as_ptr();
         let core = self.core.as_ptr();
         // Code that is evaluated must find KEYS and ARGV, and nothing that it could change.
-        let function = Function { needs: Needs { counting: false, ..Needs::ALL }, prepares: false, ..function };
+        let function =
+            Function { needs: Needs { counting: false, ..Needs::ALL }, prepares: false, ..function };
         // SAFETY: (1) reasons L and C of the layer's head; what is pushed exists, and setting an environment allocates
         // nothing. The hook goes with the end of the run.
         unsafe {
             let before = (*core).server.prologue().iter().filter(|&&byte| byte == b'\n').count();
-            (*core).debug = Some(Box::new(Room {
-                line: 0,
-                before: before as i64,
-                step: true,
-                called: false,
-                since: monotonic_nanos(),
-                patience,
-                deadline: 0,
-                about: Vec::new(),
-                out: Vec::new(),
-            }));
+            let lodged = Lodged::new(
+                core,
+                Room {
+                    line: 0,
+                    before: before as i64,
+                    step: true,
+                    called: false,
+                    since: monotonic_nanos(),
+                    patience,
+                    deadline: 0,
+                    about: Vec::new(),
+                    out: Vec::new(),
+                },
+            );
             ffi::lua_rawgeti_(lua, ffi::LUA_REGISTRYINDEX, function.reference);
             ffi::lua_pushvalue(lua, ffi::LUA_GLOBALSINDEX);
             ffi::lua_setfenv(lua, -2);
             ffi::lua_settop(lua, -2);
             limit::install_other(lua, core, hook, MASK, INTERVAL);
             let result = self.run(function, keys, args, host, Limits { time: None, reply });
-            (*core).debug = None;
+            drop(lodged);
             result
+        }
+    }
+}
+
+/// A room in its core. It is reached by a pointer only: what the hook calls has a use for it, too.
+struct Lodged {
+    core: *mut Core,
+    room: NonNull<Room>,
+}
+
+impl Lodged {
+    unsafe fn new(core: *mut Core, room: Room) -> Lodged {
+        let room = NonNull::from(Box::leak(Box::new(room)));
+        // SAFETY: (21) reason C.
+        unsafe { (*core).debug = Some(room) };
+        Lodged { core, room }
+    }
+}
+
+impl Drop for Lodged {
+    fn drop(&mut self) {
+        // SAFETY: (22) reason C; the room was made by `new`, and nothing else has the pointer from here on.
+        unsafe {
+            (*self.core).debug = None;
+            drop(Box::from_raw(self.room.as_ptr()));
         }
     }
 }
@@ -190,7 +220,7 @@ impl Vm {
 /// The room of the script that is being debugged.
 unsafe fn room(core: *mut Core) -> Option<*mut Room> {
     // SAFETY: (2) reason C; the room stays as long as the script runs, and no reference to the whole of it is kept.
-    unsafe { (*core).debug.as_deref_mut().map(|room| room as *mut Room) }
+    unsafe { (*core).debug.map(NonNull::as_ptr) }
 }
 
 unsafe fn tell(core: *mut Core, told: Told<'_>) {
@@ -293,7 +323,8 @@ unsafe extern "C-unwind" fn hook(lua: *mut ffi::lua_State, frame: *mut ffi::lua_
         let mut pause = Pause { line: (*room).line, reason: Some(reason), protocol: (*core).protocol };
         loop {
             let about = &raw mut (*room).about;
-            let request = caught(|| host(core).map_or(Request::Abort, |host| host.stopped(pause, &mut *about)));
+            let request =
+                caught(|| host(core).map_or(Request::Abort, |host| host.stopped(pause, &mut *about)));
             let work = match request {
                 Some(Request::Step) => {
                     (*room).step = true;
@@ -481,7 +512,8 @@ unsafe extern "C-unwind" fn eval_there(lua: *mut ffi::lua_State) -> i32 {
             ffi::lua_pushstring_(lua, c"err".as_ptr());
             ffi::lua_rawget_(lua, -2);
         }
-        let message = if ffi::lua_type(lua, -1) == ffi::LUA_TSTRING { bytes_at(lua, -1) } else { b"unknown error" };
+        let message =
+            if ffi::lua_type(lua, -1) == ffi::LUA_TSTRING { bytes_at(lua, -1) } else { b"unknown error" };
         tell(core, Told::Failed(message));
         0
     }

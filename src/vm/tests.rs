@@ -3,6 +3,8 @@
 
 #![allow(clippy::result_large_err, reason = "failures are as large as `Vm::run` makes them")]
 
+mod host;
+
 use std::fmt::Write;
 use std::sync::Arc;
 

@@ -27,6 +27,7 @@ const NEWER: &[&str] = &[
     "hsetex",
     "httl",
     "script|flags",
+    "script|latency",
     "script|list",
     "script|show",
 ];

@@ -4,4 +4,5 @@ mod bad_input;
 mod blob;
 mod expiry;
 mod threads;
+mod transaction;
 mod value;

@@ -12,6 +12,7 @@ use super::spec::{Group, flag::*};
 use super::{Args, CommandSpec, reply_help};
 use crate::blob::Blob;
 use crate::ds::List;
+use crate::glob;
 use crate::error::{Error, Result};
 use crate::keyspace::{Content, Ctx, Entry, Text};
 use crate::num::{parse_f64, parse_i64};
@@ -38,6 +39,8 @@ const HELP: &[&str] = &[
     "    Gives a digest of each value.",
     "ERROR <string>",
     "    Replies with this error.",
+    "JMAP",
+    "    Does nothing.",
     "LISTPACK <key>",
     "    Says how a packed value is kept.",
     "LOG <message>",
@@ -59,6 +62,8 @@ const HELP: &[&str] = &[
     "    Says whether scripts may call commands that are not for scripts.",
     "SLEEP <seconds>",
     "    Stops everybody for a while.",
+    "STRINGMATCH-LEN <pattern> <string>",
+    "    Says whether a string matches a glob-style pattern.",
     "HELP",
     "    Shows this list.",
 ];
@@ -116,6 +121,9 @@ fn debug_cmd(cx: &mut Ctx<'_>, args: Args<'_>, out: &mut dyn Reply) -> Result<()
             cx.space.tunables.set_denies_scripts(parse_i64(args.at(2)).is_none_or(|off| off == 0));
             out.ok();
         }
+        (b"STRINGMATCH-LEN", 4) => out.boolean_integer(glob::matches(args.at(2), args.at(3), false)),
+        // There is no heap of another language to tell of.
+        (b"JMAP", 2) => out.ok(),
         (b"SLEEP", 3) => {
             // A server takes what is no number for none.
             let seconds = parse_f64(args.at(2)).unwrap_or_default();
@@ -137,7 +145,7 @@ fn existing<'c>(cx: &'c mut Ctx<'_>, key: &[u8]) -> Result<&'c Entry> {
 fn object(cx: &mut Ctx<'_>, key: &[u8], out: &mut dyn Reply) -> Result<()> {
     let idle = cx.idle_seconds(cx.key(key)).unwrap_or_default();
     let seconds = cx.now().div_euclid(1000) - i64::from(idle);
-    let entry = existing(cx, key)?;
+    let entry = cx.peek_stale(cx.key(key)).ok_or(Error::NO_SUCH_KEY)?;
     let address = std::ptr::from_ref(entry).addr();
     let refcount = if let Ok(Text::Int(0..10_000)) = entry.text() { i32::MAX } else { 1 };
     out.status(&format!(

@@ -190,8 +190,11 @@ impl Debugger {
             }
             Some(line) if line < 0 => {
                 let line = usize::try_from(line.unsigned_abs()).unwrap_or(usize::MAX);
-                let text =
-                    if self.clear_breakpoint(line) { "Breakpoint removed." } else { "No breakpoint in the specified line." };
+                let text = if self.clear_breakpoint(line) {
+                    "Breakpoint removed."
+                } else {
+                    "No breakpoint in the specified line."
+                };
                 lines.push(text.to_owned());
             }
             Some(_) if self.breakpoints.len() >= MOST_BREAKPOINTS => {

@@ -11,8 +11,8 @@ use std::fmt;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
-use super::{Dialect, Engine};
 use super::cache::{Sha, Source};
+use super::{Dialect, Engine};
 use crate::error::{Error, ErrorKind, Result, one_line};
 use crate::value::Value;
 use text::{Entry, Trim, one_row};
@@ -135,7 +135,10 @@ pub struct Debugger {
 
 impl fmt::Debug for Debugger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Debugger").field("stop", &self.stop).field("result", &self.result).finish_non_exhaustive()
+        f.debug_struct("Debugger")
+            .field("stop", &self.stop)
+            .field("result", &self.result)
+            .finish_non_exhaustive()
     }
 }
 
@@ -476,9 +479,10 @@ impl Drop for Debugger {
 
 /// The error of code that was evaluated: a line with a code, or Lua's message.
 fn as_error(message: Vec<u8>) -> Error {
-    let has_code = message.split(|&byte| byte == b' ').next().is_some_and(|word| {
-        word.len() > 1 && word.iter().all(u8::is_ascii_uppercase)
-    });
+    let has_code = message
+        .split(|&byte| byte == b' ')
+        .next()
+        .is_some_and(|word| word.len() > 1 && word.iter().all(u8::is_ascii_uppercase));
     let line = if has_code { message } else { [b"ERR ", message.as_slice()].concat() };
     Error::owned(ErrorKind::ScriptRuntime, one_line(line))
 }

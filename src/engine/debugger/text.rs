@@ -121,7 +121,9 @@ fn push_reply(reply: &Value, protocol: Protocol, out: &mut Vec<u8>) {
         Value::Status(line) => quote(&[b"+", &line[..]].concat(), out),
         Value::Error(error) => quote(&[b"-", error.as_bytes()].concat(), out),
         Value::Set(items) if is_resp3 => push_all(b"~(", items, b')', protocol, out),
-        Value::Array(items) | Value::Push(items) | Value::Set(items) => push_all(b"[", items, b']', protocol, out),
+        Value::Array(items) | Value::Push(items) | Value::Set(items) => {
+            push_all(b"[", items, b']', protocol, out)
+        }
         Value::Map(pairs) => {
             let (open, arrow, close) =
                 if is_resp3 { (b'{', b" => ".as_slice(), b'}') } else { (b'[', b",".as_slice(), b']') };

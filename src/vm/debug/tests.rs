@@ -60,13 +60,17 @@ impl Host for Fake {
     }
 
     fn told(&mut self, told: Told<'_>) {
-        self.told.push(match told {
+        let text = match told {
             Told::Value(value) => String::from_utf8_lossy(value).into_owned(),
             Told::Local { name, value } => format!("{}={}", name.escape_ascii(), value.escape_ascii()),
-            Told::Frame { name, line } => format!("{:?} {line}", name.map(|name| name.escape_ascii().to_string())),
+            Told::Frame { name, line } => {
+                format!("{:?} {line}", name.map(|name| name.escape_ascii().to_string()))
+            }
             Told::Failed(message) | Told::Error { line: message, .. } => message.escape_ascii().to_string(),
             Told::Debug { line, values } => format!("{line}: {}", values.escape_ascii()),
-        });
+        };
+        // Addresses differ from run to run.
+        self.told.push(text.split("@0x").next().unwrap_or_default().to_owned());
     }
 }
 
@@ -119,20 +123,25 @@ fn whatever_is_asked_of_a_state_without_memory_harms_nothing() {
     assert!(run(&mut vm, &mut host));
     let right = std::mem::take(&mut host.told);
     assert!(host.stops >= 9 && right.len() > 80, "{} stops, {right:?}", host.stops);
-    let mut disturbed = 0;
+    let (mut disturbed, mut last) = (0, 0);
     for refused in 0.. {
         let mut host = Fake::new(REQUESTS);
         vm.fail_allocation_after(Some(refused));
         let is_right = run(&mut vm, &mut host);
         vm.fail_allocation_after(None);
         if is_right && host.told == right {
-            break;
+            // Some allocations are tried again in another way.
+            if refused > last + 100 {
+                break;
+            }
+            continue;
         }
+        last = refused;
         disturbed += 1;
         assert!(is_unharmed(&mut vm), "after allocation {refused} was refused");
         assert!(refused < 50_000, "it never succeeds");
     }
-    assert!(disturbed > 200, "only {disturbed} allocations were refused");
+    assert!(disturbed > 150, "only {disturbed} allocations were refused");
     let clean = vm.compile(b"collectgarbage() collectgarbage()").unwrap();
     vm.run(clean, &[], &[], &mut Fake::new(&[]), Limits { time: None, reply: 1_000 }).unwrap();
     assert!(vm.memory() < 300_000, "{} bytes are left", vm.memory());

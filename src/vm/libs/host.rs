@@ -303,7 +303,7 @@ unsafe fn push(lua: *mut ffi::lua_State, core: *mut Core) -> bool {
                 }
                 continue;
             };
-            (*top).done += 1;
+            top.done += 1;
             if push_scalar(lua, part) {
                 let aggregate = *top;
                 settle(lua, aggregate);

@@ -26,11 +26,11 @@
 //! 4. What Lua loads is checked by Lua as every chunk is (`luaG_checkcode`); if that fails, the script stays as it was
 //!    compiled.
 
-use super::loops::{a, call_from, successors};
 use super::loops::{
     ADD, C, C_SHIFT, CALL, CONCAT, CONSTANT, EQ, FORLOOP, FORPREP, JMP, JUMP_ZERO, LOADBOOL, LOADK, LOADNIL,
     MOVE, NOT, RETURN, SETLIST, TAILCALL,
 };
+use super::loops::{a, call_from, successors};
 use super::{
     A_SHIFT, B_SHIFT, Environment, Found, GETGLOBAL, GETTABLE, GETUPVAL, HEADER, LEN, Needs, OPCODE,
     OPERAND_SHIFT, Outer, Reader, Use,
@@ -209,8 +209,7 @@ impl<'d> Chunk<'d> {
             .map(|_| Some(Local { name: reader.string()?, start: reader.int()?, end: reader.int()? }))
             .collect::<Option<Vec<_>>>()?;
         let names = reader.int()?;
-        let chunk =
-            Chunk { head, shape, code, constants, middle, is_alone: functions == 0, lines, locals };
+        let chunk = Chunk { head, shape, code, constants, middle, is_alone: functions == 0, lines, locals };
         let is_complete = names == 0 && reader.rest.is_empty() && chunk.lines.len() == chunk.code.len();
         is_complete.then_some(chunk)
     }
@@ -317,14 +316,16 @@ impl<'d> Chunk<'d> {
         }
         for (at, word) in code.iter().enumerate() {
             let Some(mut word) = *word else { continue };
-            if let (JMP | FORPREP | FORLOOP, [_, Some(target)]) = (word & OPCODE, successors(&self.code, at)) {
+            if let (JMP | FORPREP | FORLOOP, [_, Some(target)]) = (word & OPCODE, successors(&self.code, at))
+            {
                 let jump = *moved.get(target)? as i64 - (moved[at] as i64 + 1) + JUMP_ZERO;
                 word = word & ((1 << OPERAND_SHIFT) - 1) | u32::try_from(jump).ok()? << OPERAND_SHIFT;
             }
             words.push(word);
             lines.push(self.lines[at]);
         }
-        let mut out = Vec::with_capacity(HEADER.len() + self.head.len() + self.middle.len() + words.len() * 12);
+        let mut out =
+            Vec::with_capacity(HEADER.len() + self.head.len() + self.middle.len() + words.len() * 12);
         out.extend_from_slice(HEADER);
         out.extend_from_slice(self.head);
         out.push(u8::try_from(upvalues.len()).ok()?);

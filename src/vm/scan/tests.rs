@@ -53,3 +53,36 @@ fn a_loop_that_may_avoid_redis_call_needs_counting() {
         assert!(is_counted(source), "{source}");
     }
 }
+
+#[test]
+fn a_script_that_calls_one_command_without_a_loop_is_known() {
+    let calls_once = |source: &str| {
+        Vm::new(usize::MAX, Server::Any).unwrap().compile(source.as_bytes()).unwrap().calls_once()
+    };
+    for source in [
+        "return redis.call('GET', KEYS[1])",
+        "redis.pcall('SET', KEYS[1], ARGV[1]) return 1",
+        "local n = tonumber(redis.call('GET', KEYS[1])) if n then return n + 1 end return tostring(n)",
+        "if ARGV[1] == 'x' then return redis.call('GET', KEYS[1]) end return type(ARGV[1])",
+    ] {
+        assert!(calls_once(source), "{source}");
+    }
+    for source in [
+        "return 1",
+        "redis.call('GET', 'a') return redis.call('GET', 'b')",
+        "if ARGV[1] then return redis.call('GET', 'a') else return redis.call('GET', 'b') end",
+        "for i = 1, 2 do redis.call('GET', KEYS[i]) end",
+        "while redis.call('GET', 'a') do end",
+        "local f = redis.call f('GET', 'a') return f('GET', 'b')",
+        "local r = redis r.call('GET', 'a') return r.call('GET', 'b')",
+        "redis.call('GET', 'a') return pcall(redis.call, 'GET', 'b')",
+        "return pcall(redis.call, 'GET', 'b')",
+        "local function f() return redis.call('GET', 'a') end f() return f()",
+        "redis.call('GET', 'a') return string.rep('x', 1e8)",
+        "return redis.call('GET', 'a'):rep(1e8)",
+        "x = 1 return redis.call('GET', 'a')",
+        "return loadstring('return redis.call(...)')('GET', redis.call('GET', 'a'))",
+    ] {
+        assert!(!calls_once(source), "{source}");
+    }
+}

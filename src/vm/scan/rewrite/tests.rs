@@ -44,7 +44,10 @@ const INPUTS: &[(&[&[u8]], &[&[u8]])] = &[
     (&[b"k1", b"k2"], &[b"7", b"x", b""]),
     (&[], &[]),
     (&[b"k1"], &[b"1"]),
-    (&[b"1", b"2", b"3", b"4", b"5", b"6", b"7", b"8", b"9"], &[b"a", b"b", b"c", b"d", b"e", b"f", b"g", b"h", b"9"]),
+    (
+        &[b"1", b"2", b"3", b"4", b"5", b"6", b"7", b"8", b"9"],
+        &[b"a", b"b", b"c", b"d", b"e", b"f", b"g", b"h", b"9"],
+    ),
 ];
 
 /// Value, or message and line.
@@ -73,12 +76,13 @@ impl Pair {
 
     /// Compares, and answers whether the script fills its tables itself now.
     fn compare(&mut self, source: &str) -> bool {
-        let (plain, anew) = match (self.plain.compile(source.as_bytes()), self.anew.compile(source.as_bytes())) {
-            (Ok(plain), Ok(anew)) => (plain, anew),
-            // A call on a line of its own is ambiguous.
-            (Err(plain), Err(anew)) if plain == anew => return false,
-            _ => panic!("one of them does not compile: {source}"),
-        };
+        let (plain, anew) =
+            match (self.plain.compile(source.as_bytes()), self.anew.compile(source.as_bytes())) {
+                (Ok(plain), Ok(anew)) => (plain, anew),
+                // A call on a line of its own is ambiguous.
+                (Err(plain), Err(anew)) if plain == anew => return false,
+                _ => panic!("one of them does not compile: {source}"),
+            };
         for &input in INPUTS {
             let expected = run(&mut self.plain, plain, input);
             assert_eq!(run(&mut self.anew, anew, input), expected, "{source} with {input:?}");
@@ -234,7 +238,12 @@ impl Author {
             0 => format!("local a = {}\n", self.expression(2)),
             1 => format!("b = {}\n", self.expression(2)),
             2 => format!("redis.call({})\n", self.list(1)),
-            3 => format!("if {} then\n{}else\n{}end\n", self.expression(1), self.block(inner), self.block(inner)),
+            3 => format!(
+                "if {} then\n{}else\n{}end\n",
+                self.expression(1),
+                self.block(inner),
+                self.block(inner)
+            ),
             4 => format!("for i = 1, 3 do\n{}end\n", self.block(inner)),
             5 => format!("repeat local c = {}\n{}until true\n", self.expression(1), self.block(inner)),
             6 => format!("do local b, c = {}\n{}end\n", self.list(1), self.block(inner)),
