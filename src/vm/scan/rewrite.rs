@@ -260,14 +260,13 @@ impl<'d> Chunk<'d> {
     /// Whether the next use of what is in a register before `from` is one that cannot fail on it, or names it as a
     /// local variable.
     fn is_used_safely(&self, register: u32, from: usize, is_target: &[bool]) -> bool {
-        for at in from..self.code.len() {
+        for (at, (&instruction, &is_target)) in self.code.iter().zip(is_target).enumerate().skip(from) {
             if self.is_local(register, at) {
                 return true;
             }
-            if is_target[at] {
+            if is_target {
                 return false;
             }
-            let instruction = self.code[at];
             let first = a(instruction);
             let (b, c) = (instruction >> B_SHIFT, instruction >> C_SHIFT & C);
             let is_read = match instruction & OPCODE {

@@ -40,7 +40,10 @@ impl Host for Fake {
     fn seed(&mut self, _: i32) {}
 }
 
-const INPUTS: &[(&[&[u8]], &[&[u8]])] = &[
+/// KEYS and ARGV.
+type Input = (&'static [&'static [u8]], &'static [&'static [u8]]);
+
+const INPUTS: &[Input] = &[
     (&[b"k1", b"k2"], &[b"7", b"x", b""]),
     (&[], &[]),
     (&[b"k1"], &[b"1"]),
