@@ -3,8 +3,8 @@
 //! A store takes its time from a [`Clock`]: [`SystemClock`] in a program, [`ManualClock`] in a test that moves
 //! time by hand. The limits of scripts use [`monotonic_nanos`], which no test can move.
 
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A source of wall-clock time for a store.

@@ -502,8 +502,10 @@ impl Error {
         Error::fixed(&Fixed { kind: ErrorKind::NotAllowed, text: "ERR DISCARD without MULTI" });
     pub(crate) const WATCH_IN_MULTI: Error =
         Error::fixed(&Fixed { kind: ErrorKind::NotAllowed, text: "ERR WATCH inside MULTI is not allowed" });
-    pub(crate) const NOT_IN_MULTI: Error =
-        Error::fixed(&Fixed { kind: ErrorKind::NotAllowed, text: "ERR Command not allowed inside a transaction" });
+    pub(crate) const NOT_IN_MULTI: Error = Error::fixed(&Fixed {
+        kind: ErrorKind::NotAllowed,
+        text: "ERR Command not allowed inside a transaction",
+    });
     pub(crate) const EXEC_ABORTED: Error = Error::fixed(&Fixed {
         kind: ErrorKind::NotAllowed,
         text: "EXECABORT Transaction discarded because of previous errors.",
@@ -567,8 +569,9 @@ impl Error {
     /// A subcommand with an argument too many, where the server does not tell the two mistakes apart.
     pub(crate) fn subcommand_or_arity(word: &[u8], container: &str) -> Error {
         let word = word.escape_ascii();
-        let line =
-            format!("ERR unknown subcommand or wrong number of arguments for '{word}'. Try {container} HELP.");
+        let line = format!(
+            "ERR unknown subcommand or wrong number of arguments for '{word}'. Try {container} HELP."
+        );
         Error::owned(ErrorKind::WrongArity, line)
     }
 

@@ -87,7 +87,8 @@ pub use error::{Error, ErrorKind, Result};
 pub use protocol::Protocol;
 pub use session::{Begun, Session, WaitingCommand};
 pub use store::{
-    Cause, KeyEvent, Listener, Message, Messages, Monitor, Observed, Store, StoreBuilder, Subscription, Transaction,
+    Cause, KeyEvent, Listener, Message, Messages, Monitor, Observed, Store, StoreBuilder, Subscription,
+    Transaction,
 };
 pub use value::{FromValue, Value};
 

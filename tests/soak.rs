@@ -182,7 +182,11 @@ impl Soaker {
         match self.rng.below(3) {
             0 => drop(self.store.publish("news", &message)),
             1 => drop(self.session.execute(&["PUBLISH", "news", &message]).unwrap()),
-            _ => drop(self.engine.eval("return redis.call('PUBLISH', 'news', ARGV[1])", &[""; 0], &[&message]).unwrap()),
+            _ => drop(
+                self.engine
+                    .eval("return redis.call('PUBLISH', 'news', ARGV[1])", &[""; 0], &[&message])
+                    .unwrap(),
+            ),
         }
     }
 

@@ -20,7 +20,9 @@ const COUNTERS: Counters = [
     ("redmoon_script_timeout_total", "Runs that the time limit ended.", |m| m.timeouts),
     ("redmoon_script_kill_total", "Runs that were killed.", |m| m.kills),
     ("redmoon_script_cache_hit_total", "Runs of scripts that were in the cache.", |m| m.cache_hits),
-    ("redmoon_script_cache_miss_total", "Look-ups of scripts that were not in the cache.", |m| m.cache_misses),
+    ("redmoon_script_cache_miss_total", "Look-ups of scripts that were not in the cache.", |m| {
+        m.cache_misses
+    }),
     ("redmoon_script_cache_peer_hit_total", "Missing scripts that a peer had.", |m| m.peer_hits),
     ("redmoon_script_cache_eviction_total", "Scripts that went for others.", |m| m.evictions),
     ("redmoon_script_load_sent_total", "Loads that were carried to peers.", |m| m.loads_sent),

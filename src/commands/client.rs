@@ -360,7 +360,7 @@ pub(crate) fn kill(store: &Store, filter: &Filter<'_>, caller: Option<u64>) -> (
             if caller == Some(client.id) {
                 own = true;
             } else {
-                client.kill();
+                store.inner.end_client(&client);
             }
         }
     }
@@ -487,7 +487,7 @@ impl Store {
     /// ```
     pub fn client_kill(&self, id: u64) -> bool {
         let client = self.inner.clients.find(id);
-        client.inspect(|client| client.kill()).is_some()
+        client.inspect(|client| self.inner.end_client(client)).is_some()
     }
 
     /// Ends the wait of the session of this number as if its time were over (CLIENT UNBLOCK); false if it does not wait.

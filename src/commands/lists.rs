@@ -192,7 +192,12 @@ fn rpush_cmd(cx: &mut Ctx<'_>, args: Args<'_>, out: &mut dyn Reply) -> Result<()
     Ok(())
 }
 
-pub(super) fn push<T: AsRef<[u8]>>(cx: &mut Ctx<'_>, key: Key<'_>, side: ListSide, elements: &[T]) -> Result<usize> {
+pub(super) fn push<T: AsRef<[u8]>>(
+    cx: &mut Ctx<'_>,
+    key: Key<'_>,
+    side: ListSide,
+    elements: &[T],
+) -> Result<usize> {
     check_elements(cx, elements)?;
     let limits = &cx.space.limits;
     cx.edit_or_new(key, push_event(side), |list: &mut List| {

@@ -365,7 +365,11 @@ impl CommandSpec {
             _ if matches!(self.handler, Handler::Container) => 0,
             Group::Connection => category::CONNECTION,
             // What works on values of some types is in their categories instead.
-            Group::Generic if self.categories & (category::LIST | category::SET | category::CONNECTION) != 0 => 0,
+            Group::Generic
+                if self.categories & (category::LIST | category::SET | category::CONNECTION) != 0 =>
+            {
+                0
+            }
             Group::Generic => category::KEYSPACE,
             Group::Hash => category::HASH,
             Group::List => category::LIST,

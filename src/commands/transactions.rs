@@ -1,8 +1,8 @@
 //! Transactions: the rows of MULTI and its relatives. Their operations are the session's.
 
 use super::CommandSpec;
-use super::spec::{Group, access::RO, flag::*, keys};
 use super::spec::KeySpec;
+use super::spec::{Group, access::RO, flag::*, keys};
 
 const ANY_KEYS: &[KeySpec] = &[keys(1, -1, 1, RO)];
 

@@ -513,7 +513,8 @@ impl Inner {
                 }
                 .map_err(|error| self.dialect.reword(error))?;
                 let function = inside.functions.get(*at).copied().ok_or(Error::INTERNAL)?;
-                let result = self.run_function(&mut inside.state, function, called, (command, name), call, caller);
+                let result =
+                    self.run_function(&mut inside.state, function, called, (command, name), call, caller);
                 if let Some(scope) = &mut caller.scope {
                     scope.homes.insert(library.id, inside);
                 }
@@ -533,10 +534,7 @@ impl Inner {
     ) -> Result<Value, Failed> {
         let timing = state.meter.begin(Sort::Fcall, self.times_all);
         let flags = called.held_to;
-        let limits = Limits {
-            time: self.time_limit(),
-            reply: self.limits.reply,
-        };
+        let limits = Limits { time: self.time_limit(), reply: self.limits.reply };
         let reads = call.mode == Mode::ReadOnly || flags.no_writes;
         let lock = if reads { LockMode::Read } else { LockMode::Write };
         let any_key = flags.disable_atomicity || flags.undeclared_keys.unwrap_or(self.undeclared_keys);
@@ -581,8 +579,7 @@ impl Inner {
     pub(super) fn enter_homes<'n>(&self, names: impl Iterator<Item = &'n [u8]>) -> Result<Homes> {
         let libraries: BTreeMap<u64, Arc<Library>> = {
             let registry = self.libraries.registry.read();
-            let found =
-                names.filter_map(|name| registry.functions.get(name.to_ascii_lowercase().as_slice()));
+            let found = names.filter_map(|name| registry.functions.get(name.to_ascii_lowercase().as_slice()));
             found.map(|(library, _)| (library.id, Arc::clone(library))).collect()
         };
         let mut homes = Homes::new();

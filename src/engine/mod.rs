@@ -37,8 +37,8 @@ use pool::Pool;
 
 pub(crate) use eval::{Caller, Mode, Scope};
 
-pub use debugger::{DebugMode, Debugger, StackFrame, Stop, StopReason};
 pub use builder::{EngineBuilder, LogLevel, NumberFormat};
+pub use debugger::{DebugMode, Debugger, StackFrame, Stop, StopReason};
 pub use flags::{Dialect, ScriptFlag};
 pub use functions::{FunctionInfo, FunctionLibrary, FunctionStats, RunningFunction};
 pub use libraries::RestorePolicy;
@@ -241,7 +241,9 @@ impl Engine {
     ) -> Result<Value> {
         let (keys, args) = (Slices::of(keys), Slices::of(args));
         let call = Call { keys: keys.get(), args: args.get(), mode };
-        self.inner.eval(source, call, &mut Caller::alone(&mut self.inner.store.turn())).map_err(eval::Failed::into_error)
+        self.inner
+            .eval(source, call, &mut Caller::alone(&mut self.inner.store.turn()))
+            .map_err(eval::Failed::into_error)
     }
 
     fn run_sha<K: AsRef<[u8]>, A: AsRef<[u8]>>(

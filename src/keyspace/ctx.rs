@@ -709,7 +709,8 @@ impl<'a> Ctx<'a> {
             if self.turn.undo.is_none() {
                 let past = |key: &[u8]| {
                     let table = &shard.dbs[here];
-                    let entry = table.find(Key { bytes: key, hash: space.hash(key) }).and_then(|at| table.get(at))?;
+                    let entry =
+                        table.find(Key { bytes: key, hash: space.hash(key) }).and_then(|at| table.get(at))?;
                     Some(entry.end().is_some_and(|end| end < now))
                 };
                 interest.watched.exchange(here, |key| (finds(there, key), past(key)));

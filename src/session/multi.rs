@@ -43,8 +43,7 @@ impl Transaction {
     #[inline]
     pub(super) fn queues(&self, command: Option<Command>) -> bool {
         const AT_ONCE: &[&str] = &["EXEC", "DISCARD", "MULTI", "WATCH", "QUIT", "RESET"];
-        let is_at_once =
-            |command: Command| command.parent.is_none() && AT_ONCE.contains(&command.spec.name);
+        let is_at_once = |command: Command| command.parent.is_none() && AT_ONCE.contains(&command.spec.name);
         self.queue.is_some() && !command.is_some_and(is_at_once)
     }
 

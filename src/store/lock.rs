@@ -364,7 +364,8 @@ impl Inner {
         loop {
             let mut set = ShardSet::one(self.shard_of(key));
             let mut turn = Turn::new(db);
-            let destinations = self.with_write(self.space.hash(key), &mut turn, |cx| Ok(cx.destinations(key)));
+            let destinations =
+                self.with_write(self.space.hash(key), &mut turn, |cx| Ok(cx.destinations(key)));
             for destination in destinations.map_err(|_| set)? {
                 set.add(self.shard_of(&destination));
             }

@@ -21,19 +21,19 @@ use crate::keyspace::{Ctx, Key, Turn};
 
 pub(crate) use blocked::{Blocked, Started};
 pub use builder::StoreBuilder;
-pub use events::{Cause, KeyEvent, Listener};
 pub(crate) use clients::{Client, Clients};
+pub use events::{Cause, KeyEvent, Listener};
 pub(crate) use inbox::Inbox;
-pub use monitor::{Monitor, Observed};
+pub(crate) use lock::{Held, Inner, LockMode, Overdue, ShardSet};
 pub(crate) use monitor::NO_ADDRESS;
+pub use monitor::{Monitor, Observed};
 pub(crate) use pubsub::Kind;
-pub use subscription::{Message, Messages, Subscription};
 pub(crate) use settings::{Settings, parse_memory};
 pub(crate) use slow_log::SlowLog;
 pub(crate) use subscription::Subscriber;
+pub use subscription::{Message, Messages, Subscription};
 pub use within::Transaction;
 use within::Within;
-pub(crate) use lock::{Held, Inner, LockMode, Overdue, ShardSet};
 
 /// An in-process, Redis-like store.
 ///

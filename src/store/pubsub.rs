@@ -11,6 +11,7 @@ use foldhash::fast::RandomState;
 use indexmap::IndexMap;
 use parking_lot::{Mutex, RwLock};
 
+use super::clients::Client;
 use super::inbox::{Inbox, Note};
 use super::{Inner, Message};
 use crate::blob::Blob;
@@ -100,6 +101,18 @@ impl Pubsub {
         self.names.store(registry.names(), Ordering::Release);
     }
 
+    /// Ends all that this inbox is subscribed to.
+    pub(super) fn forget(&self, inbox: &Arc<Inbox>) {
+        let mut registry = self.registry.write();
+        for kind in [Kind::Channel, Kind::Pattern, Kind::Shard] {
+            registry.of_mut(kind).retain(|_, readers| {
+                readers.swap_remove(&address(inbox));
+                !readers.is_empty()
+            });
+        }
+        self.names.store(registry.names(), Ordering::Release);
+    }
+
     /// Whether nobody subscribes to anything.
     pub(super) fn is_idle(&self) -> bool {
         self.names.load(Ordering::Acquire) == 0
@@ -165,6 +178,15 @@ impl Receivers for Pubsub {
 }
 
 impl Inner {
+    /// Ends a client. From now on nobody sees it, though its session may take a moment to notice.
+    pub(crate) fn end_client(&self, client: &Client) {
+        client.kill();
+        self.clients.remove(client);
+        if client.is_subscribed() {
+            self.pubsub.forget(&client.inbox);
+        }
+    }
+
     /// Hands out what a turn has to tell, in its order. The turn's shards may be locked.
     pub(crate) fn deliver(&self, news: Vec<News>) {
         for item in news {

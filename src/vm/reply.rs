@@ -227,7 +227,11 @@ impl Reply for Tokens {
         }
     }
     fn boolean(&mut self, is: bool) {
-        self.put(if self.protocol == Protocol::Resp3 { Token::Boolean(is) } else { Token::Integer(is.into()) });
+        self.put(if self.protocol == Protocol::Resp3 {
+            Token::Boolean(is)
+        } else {
+            Token::Integer(is.into())
+        });
     }
     fn big_number(&mut self, digits: &[u8]) {
         if self.protocol == Protocol::Resp3 {

@@ -16,9 +16,7 @@ use super::libs::{HostRoom, Json, JsonSettings, Level};
 use super::limit::{self, Control, Sort, Stop, Watch};
 use super::load::load_text;
 use super::reply::Tokens;
-use super::scan::{
-    ELEMENTS, Elements, Environment, MOST_UPVALUES, Needs, Upvalue, Use, rewrite,
-};
+use super::scan::{ELEMENTS, Elements, Environment, MOST_UPVALUES, Needs, Upvalue, Use, rewrite};
 use super::server::Server;
 use super::setup::{self, BASE_TOP, CONVERT, DESCRIBE, HANDLER, LOAD, PREPARE};
 use super::{Host, core::PROTECTED, stack};

@@ -44,9 +44,7 @@ fn arguments_come_as_the_values_that_say_the_same() {
         ("", vec![]),
         ("nil", vec![Value::Nil]),
         ("true, false", vec![Value::Boolean(true), Value::Boolean(false)]),
-        ("1, -0, 2^53, -2^63", {
-            [1, 0, 1 << 53, i64::MIN].map(Value::Integer).to_vec()
-        }),
+        ("1, -0, 2^53, -2^63", { [1, 0, 1 << 53, i64::MIN].map(Value::Integer).to_vec() }),
         ("2^63, 1.5, 1/0", [9_223_372_036_854_775_808.0, 1.5, f64::INFINITY].map(Value::Double).to_vec()),
         ("'', 'a\\0b', '12', KEYS[1]", ["", "a\0b", "12", "key"].map(bulk).to_vec()),
         ("{}, {1, {'two'}}", {
@@ -62,7 +60,13 @@ fn arguments_come_as_the_values_that_say_the_same() {
             ];
             vec![Value::Map(pairs)]
         }),
-        ("{1, nil, 3}", vec![Value::Map(vec![(Value::Integer(1), Value::Integer(1)), (Value::Integer(3), Value::Integer(3))])]),
+        (
+            "{1, nil, 3}",
+            vec![Value::Map(vec![
+                (Value::Integer(1), Value::Integer(1)),
+                (Value::Integer(3), Value::Integer(3)),
+            ])],
+        ),
         ("{cjson.null}, redis.call('SET', KEYS[1], 1)", {
             vec![Value::Array(vec![Value::Nil]), Value::Map(vec![(bulk("ok"), bulk("OK"))])]
         }),
@@ -124,7 +128,10 @@ fn an_error_ends_the_script_with_its_line_or_is_caught() {
         assert_eq!(engine.eval(caught, NONE, NONE).unwrap(), expected);
     }
     let stats = engine.session().execute(&["INFO", "errorstats"]).unwrap().convert::<String>().unwrap();
-    assert!(stats.contains("errorstat_LIMIT:count=0") || !stats.contains("errorstat_LIMIT"), "typed calls: {stats}");
+    assert!(
+        stats.contains("errorstat_LIMIT:count=0") || !stats.contains("errorstat_LIMIT"),
+        "typed calls: {stats}"
+    );
     assert!(engine.command(&["EVAL", "return host.err()", "0"]).is_err());
     let stats = engine.session().execute(&["INFO", "errorstats"]).unwrap().convert::<String>().unwrap();
     assert!(stats.contains("errorstat_LIMIT:count=1"), "{stats}");
@@ -143,7 +150,8 @@ fn what_a_failing_script_wrote_is_taken_back_as_ever() {
 #[test]
 fn functions_of_libraries_call_them_but_loading_does_not() {
     let (engine, seen) = engine(|| Value::Integer(2));
-    let library = |body: &str| format!("#!lua name=l\nredis.register_function('g', function(keys, args) {body} end)");
+    let library =
+        |body: &str| format!("#!lua name=l\nredis.register_function('g', function(keys, args) {body} end)");
     for body in ["return host.f(args[1]) * 2", "local t = {} t[1] = host.f(args[1]) return t[1] * 2"] {
         engine.function_load_replace(library(body)).unwrap();
         assert_eq!(engine.fcall("g", NONE, &["x"]).unwrap(), Value::Integer(4));
@@ -229,7 +237,8 @@ fn a_script_is_killed_and_timed_out_between_two_calls() {
         Ok(())
     };
     let slow = move |args: &[Value]| slow(args).map(|()| Value::Nil);
-    let engine = Engine::builder(Store::new()).time_limit(Duration::from_millis(30)).function("slow", slow).build();
+    let engine =
+        Engine::builder(Store::new()).time_limit(Duration::from_millis(30)).function("slow", slow).build();
     let result = within(Duration::from_secs(60), move || {
         engine.eval("while true do pcall(host.slow) end", NONE, NONE).unwrap_err()
     });

@@ -18,7 +18,10 @@ fn a_fresh_engine_has_counted_nothing() {
     let metrics = Engine::new(Store::new()).metrics();
     assert_eq!((metrics.evals, metrics.evalshas, metrics.fcalls, metrics.errors), (0, 0, 0, 0));
     assert_eq!((metrics.cached_scripts, metrics.lua_states, metrics.lua_memory), (0, 0, 0));
-    assert_eq!((metrics.durations.count(), metrics.durations.mean(), metrics.durations.quantile(0.5)), (0, None, None));
+    assert_eq!(
+        (metrics.durations.count(), metrics.durations.mean(), metrics.durations.quantile(0.5)),
+        (0, None, None)
+    );
 }
 
 #[test]
@@ -91,7 +94,9 @@ fn errors_of_every_sort_are_counted_once() {
 fn timeouts_and_kills_are_told_apart() {
     let engine = Engine::builder(Store::new()).time_limit(Duration::from_millis(20)).build();
     assert!(engine.eval("while true do end", NONE, NONE).is_err());
-    engine.function_load("#!lua name=l\nredis.register_function('f', function() while true do end end)").unwrap();
+    engine
+        .function_load("#!lua name=l\nredis.register_function('f', function() while true do end end)")
+        .unwrap();
     assert!(engine.fcall("f", NONE, NONE).is_err());
     let metrics = engine.metrics();
     assert_eq!((metrics.errors, metrics.timeouts, metrics.kills), (2, 2, 0));
@@ -305,7 +310,10 @@ fn only_dragonfly_and_the_dialect_of_all_know_script_latency() {
 /// The lines of an exporter's text that have a value, by their names with labels.
 fn series(text: &str) -> BTreeMap<String, f64> {
     let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
-    lines.map(|line| line.rsplit_once(' ').unwrap()).map(|(name, value)| (name.to_owned(), value.parse().unwrap())).collect()
+    lines
+        .map(|line| line.rsplit_once(' ').unwrap())
+        .map(|(name, value)| (name.to_owned(), value.parse().unwrap()))
+        .collect()
 }
 
 #[test]
@@ -374,7 +382,10 @@ fn a_prometheus_exporter_shows_what_metrics_says() {
     ] {
         assert_eq!(shown.get(name), Some(&figure), "{name} in\n{text}");
     }
-    assert!(shown["redmoon_script_duration_seconds_bucket{le=\"0.005\"}"] <= 6.0, "the endless one took longer");
+    assert!(
+        shown["redmoon_script_duration_seconds_bucket{le=\"0.005\"}"] <= 6.0,
+        "the endless one took longer"
+    );
     assert!(shown["redmoon_script_duration_seconds_sum"] >= 0.02);
 
     // The same again changes nothing, and counts go on.

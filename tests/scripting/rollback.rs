@@ -27,15 +27,18 @@ if way == 'large' then return ('x'):rep(3000000) end
 if way == 'deep' then local function f() return 1 + f() end return f() end
 return 'fine'";
 
-const WAYS: &[&str] =
-    &["error", "call", "reply", "time", "caught", "memory", "large", "deep", "error", "error", "call", "reply"];
+const WAYS: &[&str] = &[
+    "error", "call", "reply", "time", "caught", "memory", "large", "deep", "error", "error", "call", "reply",
+];
 
 /// Everything that a reader can find out about every key of every database: type, encoding, end, and the value in its order.
 fn dump(store: &Store) -> Vec<String> {
     let mut lines = Vec::new();
     for index in 0..16 {
         let store = store.database(index).unwrap();
-        let ask = |words: &[&[u8]]| store.execute(words).map_or_else(|error| error.to_string(), |reply| format!("{reply:?}"));
+        let ask = |words: &[&[u8]]| {
+            store.execute(words).map_or_else(|error| error.to_string(), |reply| format!("{reply:?}"))
+        };
         let Value::Array(mut keys) = store.execute(&["KEYS", "*"]).unwrap() else { panic!("KEYS") };
         keys.sort_by(|a, b| a.as_bytes().cmp(&b.as_bytes()));
         for key in keys {
@@ -52,7 +55,9 @@ fn dump(store: &Store) -> Vec<String> {
                 b"set" => of(&["SMEMBERS", "KEY"]),
                 b"zset" => of(&["ZRANGE", "KEY", "0", "-1", "WITHSCORES"]),
                 b"hash" => {
-                    let Value::Array(fields) = store.execute(&[&b"HKEYS"[..], key]).unwrap() else { panic!("HKEYS") };
+                    let Value::Array(fields) = store.execute(&[&b"HKEYS"[..], key]).unwrap() else {
+                        panic!("HKEYS")
+                    };
                     let count = fields.len().to_string();
                     let mut ends: Vec<&[u8]> = vec![b"HPEXPIRETIME", key, b"FIELDS", count.as_bytes()];
                     ends.extend(fields.iter().map(|field| field.as_bytes().unwrap()));
@@ -92,7 +97,9 @@ fn watch_all(store: &Store, engine: &Engine) -> Session {
     let mut session = engine.session();
     for index in 0..16 {
         session.execute(&["SELECT", &index.to_string()]).unwrap();
-        let Value::Array(keys) = store.database(index).unwrap().execute(&["KEYS", "*"]).unwrap() else { panic!() };
+        let Value::Array(keys) = store.database(index).unwrap().execute(&["KEYS", "*"]).unwrap() else {
+            panic!()
+        };
         for key in keys.iter().map(|key| key.as_bytes().unwrap()).chain([&b"nosuch"[..]]) {
             session.execute(&[&b"WATCH"[..], key]).unwrap();
         }
@@ -133,7 +140,11 @@ fn a_script_that_fails_at_a_random_call_changes_nothing() {
         assert_eq!(before, after, "seed {seed}, round {round}: {way} after {told:#?}");
         watcher.execute(&["MULTI"]).unwrap();
         let exec = watcher.execute(&["EXEC"]).unwrap();
-        assert_eq!(exec, Value::Array(Vec::new()), "seed {seed}, round {round}: a watched key was touched by {told:#?}");
+        assert_eq!(
+            exec,
+            Value::Array(Vec::new()),
+            "seed {seed}, round {round}: a watched key was touched by {told:#?}"
+        );
     }
 }
 
@@ -153,7 +164,8 @@ fn a_script_with_rollback_may_be_killed_after_it_has_written() {
     let engine = Engine::builder(Store::new()).rollback(true).build();
     engine.store().set("key", "old").unwrap();
     std::thread::scope(|threads| {
-        let endless = threads.spawn(|| engine.eval("redis.call('SET', 'key', 'new') while true do end", NONE, NONE));
+        let endless =
+            threads.spawn(|| engine.eval("redis.call('SET', 'key', 'new') while true do end", NONE, NONE));
         std::thread::sleep(Duration::from_millis(20));
         while engine.script_kill().is_err() {
             std::thread::yield_now();
@@ -167,7 +179,8 @@ fn a_script_with_rollback_may_be_killed_after_it_has_written() {
 fn only_the_failed_script_of_a_transaction_is_taken_back() {
     let engine = Engine::new(Store::new());
     let mut session = engine.session();
-    let failing = "#!lua flags=rollback\nredis.call('SET', 'b', 'script') redis.call('INCR', 'a') error('no')";
+    let failing =
+        "#!lua flags=rollback\nredis.call('SET', 'b', 'script') redis.call('INCR', 'a') error('no')";
     session.execute(&["MULTI"]).unwrap();
     session.execute(&["SET", "a", "1"]).unwrap();
     session.execute(&["EVAL", failing, "0"]).unwrap();

@@ -187,6 +187,30 @@ fn a_killed_client_is_told_and_closed() {
     assert!(killer.is_closing());
 }
 
+/// As on a real server: from the reply on, though the victim's own thread may take a moment to notice.
+#[test]
+fn a_killed_client_is_seen_by_nobody_any_more() {
+    let store = Store::new();
+    let engine = Engine::new(store.clone());
+    let (mut killer, mut victim) = (engine.session(), engine.session());
+    let id = victim.id().to_string();
+    victim.execute(&["SUBSCRIBE", "news"]).unwrap();
+    victim.execute(&["PSUBSCRIBE", "n*"]).unwrap();
+    victim.execute(&["SSUBSCRIBE", "shard"]).unwrap();
+    let mut integer = |request: &[&str]| killer.execute(request).unwrap();
+    assert_eq!(integer(&["PUBLISH", "news", "x"]), Value::Integer(2));
+    assert_eq!(integer(&["SPUBLISH", "shard", "x"]), Value::Integer(1));
+    assert_eq!(integer(&["CLIENT", "KILL", "ID", &id]), Value::Integer(1));
+    assert_eq!(integer(&["CLIENT", "KILL", "ID", &id]), Value::Integer(0));
+    assert_eq!(integer(&["PUBLISH", "news", "x"]), Value::Integer(0));
+    assert_eq!(integer(&["SPUBLISH", "shard", "x"]), Value::Integer(0));
+    assert_eq!(integer(&["PUBSUB", "NUMPAT"]), Value::Integer(0));
+    assert_eq!(integer(&["PUBSUB", "CHANNELS"]), Value::Array(Vec::new()));
+    let ids: Vec<_> = store.client_list().lines().map(|line| value_of(line, "id").to_owned()).collect();
+    assert_eq!(ids, [killer.id().to_string()]);
+    assert!(victim.is_closing());
+}
+
 #[test]
 fn the_old_form_kills_by_address() {
     let engine = Engine::new(Store::new());

@@ -114,7 +114,13 @@ fn a_watch_sees_a_transaction_that_succeeds_and_not_one_that_fails() {
 fn an_atomic_pipeline_answers_each_step_and_nobody_comes_between() {
     let engine = Engine::new(Store::new());
     let script = engine.script("return redis.call('INCR', KEYS[1])");
-    let pipeline = engine.pipeline().atomic().incr("n").script(&script, &["n"], redmoon::NONE).lpush("n", &["x"]).incr("n");
+    let pipeline = engine
+        .pipeline()
+        .atomic()
+        .incr("n")
+        .script(&script, &["n"], redmoon::NONE)
+        .lpush("n", &["x"])
+        .incr("n");
     std::thread::scope(|threads| {
         for _ in 0..4 {
             threads.spawn(|| {

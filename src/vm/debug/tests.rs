@@ -131,7 +131,7 @@ fn whatever_is_asked_of_a_state_without_memory_harms_nothing() {
         vm.fail_allocation_after(None);
         if is_right && host.told == right {
             // Some allocations are tried again in another way.
-            if refused > last + 100 {
+            if refused > last + 40 {
                 break;
             }
             continue;

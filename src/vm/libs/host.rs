@@ -146,7 +146,8 @@ unsafe fn run(lua: *mut ffi::lua_State, core: *mut Core, count: i32, has_room: b
             return fail(lua, core, HostComplaint::Large);
         }
         let mut reading = Reading { lua, room: (*core).reply_room };
-        let args: Result<Vec<Value>, HostComplaint> = (1..=count).map(|index| reading.read(index, 0)).collect();
+        let args: Result<Vec<Value>, HostComplaint> =
+            (1..=count).map(|index| reading.read(index, 0)).collect();
         let args = match args {
             Ok(args) => args,
             Err(complaint) => return fail(lua, core, complaint),
@@ -238,7 +239,9 @@ impl Reading {
             while ffi::lua_next(lua, table) != 0 {
                 let value = ffi::lua_gettop(lua);
                 let key = match ffi::lua_type(lua, value - 1) {
-                    ffi::LUA_TSTRING | ffi::LUA_TNUMBER | ffi::LUA_TBOOLEAN => self.read(value - 1, depth + 1)?,
+                    ffi::LUA_TSTRING | ffi::LUA_TNUMBER | ffi::LUA_TBOOLEAN => {
+                        self.read(value - 1, depth + 1)?
+                    }
                     _ => return Err(HostComplaint::Key),
                 };
                 pairs.push((key, self.read(value, depth + 1)?));

@@ -5,10 +5,10 @@ use std::ffi::CStr;
 use mlua::ffi;
 
 use crate::protocol::{Protocol, REDIS_VERSION, REDIS_VERSION_OF_VALKEY, VALKEY_VERSION, version_number};
-use crate::vm::recent;
 use crate::vm::call::{complaint, read_args, redis_call, redis_pcall};
 use crate::vm::core::{bytes_at, caught, core, host, push_bytes};
 use crate::vm::debug::{self, note_error};
+use crate::vm::recent;
 use crate::vm::reply::push_error;
 use crate::vm::server::Server;
 

@@ -110,7 +110,8 @@ fn errors_are_raised_as_those_of_commands_are() {
 
 #[test]
 fn arguments_that_have_no_value_in_rust_are_refused() {
-    let refused = |arguments: &str| raised(run(&format!("local t = {{}} t.t = t return host.echo({arguments})"))).0;
+    let refused =
+        |arguments: &str| raised(run(&format!("local t = {{}} t.t = t return host.echo({arguments})"))).0;
     let line = |what: &str| format!("ERR The host function 'echo' {what}");
     let kinds = line("takes nil, booleans, numbers, strings and tables");
     for argument in ["tostring", "{function() end}", "coroutine.create(function() end)", "host.echo"] {
@@ -132,10 +133,14 @@ fn arguments_that_have_no_value_in_rust_are_refused() {
 
 #[test]
 fn results_nest_as_deep_as_the_stack_goes_and_are_an_error_beyond() {
-    let depth = "local t, n = host.deep(700), 0 while type(t) == 'table' do t, n = t[1], n + 1 end return {t, n}";
+    let depth =
+        "local t, n = host.deep(700), 0 while type(t) == 'table' do t, n = t[1], n + 1 end return {t, n}";
     assert_eq!(run(depth).unwrap(), Value::Array(vec![Value::Integer(7), Value::Integer(700)]));
     let too_deep = "local ok, e = pcall(host.deep, 8200) return {e, host.echo(1)[1]}";
-    let expected = vec![bulk("ERR The host function 'deep' answered a value that is nested too deeply"), Value::Integer(1)];
+    let expected = vec![
+        bulk("ERR The host function 'deep' answered a value that is nested too deeply"),
+        Value::Integer(1),
+    ];
     assert_eq!(run(too_deep).unwrap(), Value::Array(expected));
 }
 
