@@ -4,6 +4,7 @@ mod client;
 mod config;
 mod connection;
 mod debug;
+mod no_deadlock;
 mod server;
 
 use redmoon::{Engine, Session, Store, Value, resp};
