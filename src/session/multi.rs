@@ -13,9 +13,9 @@ use crate::commands::{Args, Command, Handler};
 use crate::dispatch;
 use crate::engine::{Caller, Engine, Scope};
 use crate::error::{Error, Result};
-use crate::keyspace::{Turn, Watch, audience};
+use crate::keyspace::{Ctx, Watch, audience};
 use crate::reply::Reply;
-use crate::store::{LockMode, ShardSet, Store};
+use crate::store::{LockMode, ShardSet};
 
 /// What a conversation has queued and what it watches.
 #[derive(Default)]
@@ -92,7 +92,10 @@ impl Session {
         for key in args.from(1) {
             let is_watched = |watch: &Arc<Watch>| watch.db == db && *watch.key == **key;
             if !transaction.watches.iter().any(is_watched) {
-                let watch = with_shard_of(engine.store(), key, turn, |cx| cx.watch(key, &transaction.dirty))?;
+                let inner = &engine.store().inner;
+                let set = ShardSet::one(inner.shard_of(key));
+                let watch = |cx: &mut Ctx<'_>| Ok(cx.watch(key, &transaction.dirty));
+                let watch = inner.with_set(set, LockMode::Write, turn, watch)?;
                 transaction.watches.push(watch);
             }
         }
@@ -111,9 +114,7 @@ impl Session {
         // A new mark: a writer may set the old one until the last watch is gone.
         transaction.dirty = Arc::default();
         for watch in transaction.watches.drain(..) {
-            let mut turn = Turn::new(watch.db);
-            // BUSY: a watch that nobody looks at stays until its key's shard has another reader of watches.
-            let _ = with_shard_of(engine.store(), &watch.key, &mut turn, |cx| cx.unwatch(&watch));
+            engine.store().inner.unwatch(watch);
         }
     }
 
@@ -201,15 +202,4 @@ impl Session {
             _ => result.map_err(|error| self.count(error)),
         }
     }
-}
-
-/// Does something with the interest in a key.
-fn with_shard_of<R>(
-    store: &Store,
-    key: &[u8],
-    turn: &mut Turn,
-    work: impl FnOnce(&mut crate::keyspace::Ctx<'_>) -> R,
-) -> Result<R> {
-    let set = ShardSet::one(store.inner.shard_of(key));
-    store.inner.with_set(set, LockMode::Write, turn, |cx| Ok(work(cx)))
 }

@@ -14,7 +14,7 @@ use super::{Inner, LockMode, ShardSet, Store};
 use crate::blob::Blob;
 use crate::clock::{monotonic_instant, monotonic_nanos};
 use crate::error::{Error, Result};
-use crate::keyspace::{Turn, Wait, Waiter};
+use crate::keyspace::{Turn, Wait, Waiter, Watch};
 use crate::value::Value;
 
 /// What became of a command that may have to wait.
@@ -43,6 +43,8 @@ pub(super) enum Leftover {
     Serve(usize, Blob),
     /// Taking a waiter out of its queues, and putting back what it did not take.
     Forget(Arc<Waiter>, Option<Value>),
+    /// Ending a watch.
+    Unwatch(Arc<Watch>),
 }
 
 /// How often a caller serves those before him, who should have been served by now, before he tries his own luck.
@@ -124,23 +126,31 @@ impl Inner {
                 });
                 forgotten.map_err(|_| set)
             }
+            Leftover::Unwatch(watch) => {
+                let set = ShardSet::one(self.shard_of(&watch.key));
+                let ended = self.with_set(set, LockMode::Write, &mut Turn::new(watch.db), |cx| {
+                    cx.unwatch(watch);
+                    Ok(())
+                });
+                ended.map_err(|_| set)
+            }
         }
+    }
+
+    /// Ends the watch of a key, now or when what holds its shard past its time has ended.
+    pub(crate) fn unwatch(&self, watch: Arc<Watch>) {
+        self.settle_or_leave(Leftover::Unwatch(watch));
     }
 }
 
 impl Store {
-    /// Whether this is the handle of a transaction.
-    pub(crate) fn is_within(&self) -> bool {
-        self.within.is_some()
-    }
-
     /// Runs a command that may have to wait. The handle of a transaction does not wait.
     ///
     /// # Errors
     ///
     /// What the command replies at once.
     pub(crate) fn start(&self, wait: Wait) -> Result<Started> {
-        if self.is_within() {
+        if self.is_transaction() {
             let keys = wait.keys.iter().chain(&wait.destination).map(|key| &**key);
             let reply = self.with_keys(keys, LockMode::Write, |cx| cx.attempt(&wait))?;
             return Ok(Started::Done(reply.unwrap_or(wait.at_once)));

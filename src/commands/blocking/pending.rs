@@ -31,7 +31,7 @@ enum State {
 impl<T> Pending<T> {
     pub(super) fn new(store: &Store, wait: Result<Wait>) -> Pending<T> {
         let state = match wait {
-            Ok(_) if store.is_within() => State::Failed(Error::NOT_IN_TRANSACTION),
+            Ok(_) if store.is_transaction() => State::Failed(Error::NOT_IN_TRANSACTION),
             Ok(wait) => State::New(store.clone(), wait),
             Err(error) => State::Failed(error),
         };
