@@ -12,7 +12,7 @@
 //! 2. A free block's first 8 bytes are the pointer to the next free block of its class.
 //! 3. Slabs are freed with the `Memory`, after the state that uses it.
 
-use std::alloc::{Layout, alloc, dealloc};
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::ffi::c_void;
 use std::ptr::{NonNull, null_mut};
 
@@ -37,6 +37,9 @@ pub(super) struct Memory {
     /// Bytes that Lua holds, as it counts them.
     pub(super) used: usize,
     pub(super) limit: usize,
+    /// Set where Lua runs without a protected call and a failure would end the process: no allocation is refused, and
+    /// where the machine has no memory left the process ends as it does for every allocation of Rust's.
+    pub(super) never_fails: bool,
     /// The allocation after this many more fails, once: tests drive every path into it.
     pub(super) fail_after: Option<u64>,
     /// Where the running script stood when an allocation was refused the last time.
@@ -52,6 +55,7 @@ impl Memory {
         Memory {
             used: 0,
             limit: usize::MAX,
+            never_fails: false,
             fail_after: None,
             refused_at: None,
             large: 0,
@@ -63,6 +67,9 @@ impl Memory {
     /// Whether so many bytes more are too many.
     #[inline]
     pub(super) fn refuses(&mut self, more: usize) -> bool {
+        if self.never_fails {
+            return false;
+        }
         if let Some(left) = &mut self.fail_after {
             if *left == 0 {
                 self.fail_after = None;
@@ -115,7 +122,9 @@ impl Memory {
         // SAFETY: (3) the layout's size is not 0; blocks are cut within the slab, 16 bytes aligned as it is.
         unsafe {
             // Slabs stay with their class, so that they could come to more than Lua ever used at one time.
-            if self.slab_bytes().saturating_add(SLAB.size()) > self.limit.saturating_mul(2) {
+            if self.slab_bytes().saturating_add(SLAB.size()) > self.limit.saturating_mul(2)
+                && !self.never_fails
+            {
                 return null_mut();
             }
             let Some(slab) = NonNull::new(alloc(SLAB)) else { return null_mut() };
@@ -178,6 +187,8 @@ pub(super) unsafe extern "C" fn allocate(
         };
         if !moved.is_null() {
             memory.used = memory.used - old + new;
+        } else if memory.never_fails {
+            handle_alloc_error(Layout::array::<u8>(new).unwrap_or(SLAB));
         }
         if new >= LARGE {
             large(core, new);

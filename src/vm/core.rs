@@ -17,6 +17,7 @@ use super::libs::{HostRoom, Json, Level};
 use super::limit::Watch;
 use super::reply::Tokens;
 use super::run::Function;
+use super::scan::ELEMENTS;
 use super::server::Server;
 use crate::error::ScriptTexts;
 use crate::protocol::Protocol;
@@ -63,6 +64,10 @@ pub(super) struct Core {
     pub(super) inputs: Inputs,
     /// Whether the script that runs is still to fill them.
     pub(super) is_preparing: bool,
+    /// What the slots of each script hold.
+    pub(super) kept: Vec<[Kept; SLOTS]>,
+    /// Places in `kept` that no script has.
+    pub(super) free_kept: Vec<u32>,
     /// Whether compiled scripts are written anew.
     pub(super) rewrites: bool,
     pub(super) shared_tables: [SharedTable; 2],
@@ -98,9 +103,6 @@ pub(super) struct Inputs {
     pub(super) lists: [Option<Input>; 2],
     /// Whether the script's environment is the plain one.
     pub(super) is_plain: bool,
-    /// All of KEYS and ARGV, and which elements are upvalues of the script.
-    pub(super) all: [&'static [&'static [u8]]; 2],
-    pub(super) slots: Slots,
 }
 
 /// The upvalues of a script that hold elements of KEYS and ARGV.
@@ -110,6 +112,46 @@ pub(super) struct Slots {
     pub(super) first: u8,
     /// Which elements of each, a bit for each one; they follow one another in this order.
     pub(super) elements: [u8; 2],
+    /// What they hold: a place in the core's `kept`.
+    pub(super) kept: u32,
+}
+
+/// No script has more slots.
+pub(super) const SLOTS: usize = 2 * ELEMENTS as usize;
+
+/// What a slot holds: a Lua string, which lives as long as it is there, or nil. Many scripts are called with the same
+/// arguments again and again, and to make a string of one costs more than to see that it is the same.
+#[derive(Clone, Copy)]
+pub(super) struct Kept {
+    /// Null for nil.
+    first: *const u8,
+    len: usize,
+}
+
+impl Kept {
+    pub(super) const NIL: Kept = Kept { first: std::ptr::null(), len: 0 };
+
+    /// The string at the top of the stack.
+    pub(super) unsafe fn top(lua: *mut ffi::lua_State) -> Kept {
+        let mut len = 0;
+        // SAFETY: (6) reason L.
+        let first = unsafe { ffi::lua_tolstring(lua, -1, &mut len) };
+        Kept { first: first.cast::<u8>(), len }
+    }
+
+    /// Whether it is this element of KEYS or ARGV; `None` is one that was not passed.
+    #[inline]
+    pub(super) unsafe fn is(self, element: Option<&[u8]>) -> bool {
+        match element {
+            None => self.first.is_null(),
+            // SAFETY: (7) the string is in its slot, and Lua's strings do not move.
+            Some(element) => unsafe {
+                self.len == element.len()
+                    && !self.first.is_null()
+                    && std::slice::from_raw_parts(self.first, self.len) == element
+            },
+        }
+    }
 }
 
 impl Slots {

@@ -9,7 +9,8 @@ use mlua::ffi;
 use super::alloc::Memory;
 use super::convert;
 use super::core::{
-    Core, FEW_ARGS, Input, Inputs, Place, RawFailure, SharedTable, Slots, bytes_at, core, push_bytes,
+    Core, FEW_ARGS, Input, Inputs, Kept, Place, RawFailure, SLOTS, SharedTable, Slots, bytes_at, core,
+    push_bytes,
 };
 use super::library::LibraryRoom;
 use super::libs::{HostRoom, Json, JsonSettings, Level};
@@ -18,7 +19,7 @@ use super::load::load_text;
 use super::reply::Tokens;
 use super::scan::{ELEMENTS, Elements, Environment, MOST_UPVALUES, Needs, Upvalue, Use, rewrite};
 use super::server::Server;
-use super::setup::{self, BASE_TOP, CONVERT, DESCRIBE, HANDLER, LOAD, PREPARE};
+use super::setup::{self, BASE_TOP, CONVERT, DESCRIBE, FILL, HANDLER, LOAD, PREPARE};
 use super::{Host, core::PROTECTED, stack};
 use crate::error::Error;
 use crate::protocol::Protocol;
@@ -29,15 +30,13 @@ pub(super) const PREPARE_NAME: &CStr = c"redmoon.prepare";
 pub(super) const CONVERT_NAME: &CStr = c"redmoon.convert";
 pub(super) const DESCRIBE_NAME: &CStr = c"redmoon.describe";
 pub(super) const LOAD_NAME: &CStr = c"redmoon.load";
+pub(super) const FILL_NAME: &CStr = c"redmoon.fill";
 
 /// Bytes of a buffer that are kept from one script to the next.
 pub(super) const KEPT: usize = 64 * 1024;
 
 /// Bytes of an element of KEYS or ARGV that a script may keep.
 const KEPT_ELEMENT: usize = 1024;
-
-/// The number of the last upvalue of [`prepare`].
-const SCRIPT_UPVALUE: i32 = 7;
 
 /// The chunk name of every script.
 pub(super) const SCRIPT: &CStr = c"@user_script";
@@ -58,7 +57,7 @@ pub(crate) struct Function {
     pub(super) reference: i32,
     pub(super) needs: Needs,
     pub(super) slots: Slots,
-    /// Whether it fills KEYS, ARGV and its slots itself.
+    /// Whether it fills KEYS and ARGV itself.
     pub(super) prepares: bool,
 }
 
@@ -76,8 +75,8 @@ impl Function {
         self.needs.counting
     }
 
-    pub(super) fn prepares(self) -> bool {
-        self.prepares
+    pub(super) fn is_written_anew(self) -> bool {
+        self.prepares || !self.slots.is_empty()
     }
 }
 
@@ -139,6 +138,8 @@ impl Vm {
             watch: Watch::new(),
             inputs: Inputs::default(),
             is_preparing: false,
+            kept: Vec::new(),
+            free_kept: Vec::new(),
             rewrites: true,
             shared_tables: [SharedTable::default(); 2],
             building: convert::Building::default(),
@@ -172,7 +173,7 @@ impl Vm {
             // If memory for this is refused, arguments are read the long way.
             ffi::lua_cpcall(lua, stack::probe, std::ptr::null_mut());
             ffi::lua_settop(lua, 0);
-            for name in [HANDLER_NAME, PREPARE_NAME, CONVERT_NAME, DESCRIBE_NAME, LOAD_NAME] {
+            for name in [HANDLER_NAME, PREPARE_NAME, CONVERT_NAME, DESCRIBE_NAME, LOAD_NAME, FILL_NAME] {
                 ffi::lua_getfield_(lua, ffi::LUA_REGISTRYINDEX, name.as_ptr());
             }
             (*core.as_ptr()).main = lua;
@@ -301,9 +302,11 @@ impl Vm {
             let needs = function.needs;
             let is_plain = needs.environment == Environment::Plain;
             let lists = [lend(keys, needs.keys, is_plain), lend(args, needs.args, is_plain)];
-            let all = [lend_all(keys), lend_all(args)];
-            (*core).inputs = Inputs { lists, is_plain, all, slots: function.slots };
-            (*core).is_preparing = function.prepares;
+            let has_lists = lists.iter().any(Option::is_some);
+            if has_lists {
+                (*core).inputs = Inputs { lists, is_plain };
+                (*core).is_preparing = function.prepares;
+            }
             (*core).protocol = Protocol::Resp2;
             (*core).reply_room = limits.reply;
             (*core).too_large = false;
@@ -315,22 +318,51 @@ impl Vm {
             (*core).watch.control.begin(Sort::Script);
 
             let mut status = 0;
-            if !function.prepares && lists.iter().any(Option::is_some) {
+            if !function.prepares && has_lists {
                 ffi::lua_pushvalue(lua, PREPARE);
                 status = ffi::lua_pcall(lua, 0, 0, 0);
             }
+            let mut has_long = false;
             if status == 0 {
                 ffi::lua_rawgeti_(lua, ffi::LUA_REGISTRYINDEX, function.reference);
-                status = ffi::lua_pcall(lua, 0, 1, HANDLER);
+                if !function.slots.is_empty() {
+                    let elements = [keys, args];
+                    has_long = elements.iter().any(|all| holds_long(all));
+                    if has_long {
+                        status = self.fill_protected(function.slots, elements);
+                    } else {
+                        (*core).memory.never_fails = true;
+                        fill(lua, BASE_TOP + 1, function.slots, elements);
+                        (*core).memory.never_fails = false;
+                    }
+                }
+                if status == 0 {
+                    status = ffi::lua_pcall(lua, 0, 1, HANDLER);
+                }
             }
             let result = self.conclude(status);
             (*core).watch.control.end();
-            if !function.slots.is_empty() && [keys, args].iter().any(|all| holds_long(all)) {
+            if has_long {
                 self.empty_slots(function);
             }
             drop(lent);
             self.tidy();
             result
+        }
+    }
+
+    /// Fills the slots of the script on top of the stack with elements that may be too long for the memory there is.
+    /// What failed stands above the script.
+    #[cold]
+    unsafe fn fill_protected(&mut self, slots: Slots, elements: [&[&[u8]]; 2]) -> i32 {
+        let lua = self.lua.as_ptr();
+        // SAFETY: (31) as 8: the request outlives the call.
+        unsafe {
+            let request: FillRequest = (slots, elements.map(|all| (all.as_ptr().cast(), all.len())));
+            ffi::lua_pushvalue(lua, FILL);
+            ffi::lua_pushvalue(lua, -2);
+            ffi::lua_pushlightuserdata(lua, (&raw const request).cast_mut().cast::<c_void>());
+            ffi::lua_pcall(lua, 2, 0, 0)
         }
     }
 
@@ -342,11 +374,7 @@ impl Vm {
         unsafe {
             ffi::lua_settop(lua, BASE_TOP);
             ffi::lua_rawgeti_(lua, ffi::LUA_REGISTRYINDEX, function.reference);
-            let Slots { first, elements: [keys, args] } = function.slots;
-            for slot in 0..keys.count_ones() + args.count_ones() {
-                ffi::lua_pushnil(lua);
-                ffi::lua_setupvalue(lua, -2, i32::from(first) + slot as i32);
-            }
+            fill(lua, BASE_TOP + 1, function.slots, [&[], &[]]);
             ffi::lua_settop(lua, BASE_TOP);
         }
     }
@@ -463,6 +491,9 @@ impl Vm {
         // SAFETY: (13) reason L; the list of free places begins in a place of the registry that may not exist yet, so
         // this is protected. If memory for that is refused, the place is lost.
         unsafe {
+            if !function.slots.is_empty() {
+                (*self.core.as_ptr()).free_kept.push(function.slots.kept);
+            }
             ffi::lua_cpcall(lua, unref, function.reference as usize as *mut c_void);
             ffi::lua_settop(lua, BASE_TOP);
         }
@@ -504,21 +535,64 @@ pub(super) fn lend(slices: &[&[u8]], used: Use, is_plain: bool) -> Option<Input>
     (used != Use::None).then(|| Input { first: slices.as_ptr().cast(), len: slices.len(), is_shared })
 }
 
-/// The same for all of them.
-#[inline]
-unsafe fn lend_all(slices: &[&[u8]]) -> &'static [&'static [u8]] {
-    // SAFETY: (29) see the safety note in `run`.
-    unsafe { std::slice::from_raw_parts(slices.as_ptr().cast(), slices.len()) }
-}
-
 /// Whether some of the first elements are so long that nothing should keep them after the script.
 #[inline]
 fn holds_long(all: &[&[u8]]) -> bool {
     all.iter().take(ELEMENTS.into()).any(|element| element.len() > KEPT_ELEMENT)
 }
 
+/// Sets the upvalues of the script at an index that hold elements of KEYS and ARGV. Short strings go where there is no
+/// protected call; then the allocator must not fail.
+#[inline]
+unsafe fn fill(lua: *mut ffi::lua_State, script: i32, slots: Slots, all: [&[&[u8]]; 2]) {
+    // SAFETY: (29) reasons L and C; no reference into the core is held while Lua may jump. With an allocator that does
+    // not fail nothing here can: a step of the collector that it may begin calls no function, since no value of a state
+    // has a `__gc`.
+    unsafe {
+        let core = core(lua);
+        let room = slots.kept as usize;
+        let mut at = 0;
+        for (all, mut elements) in all.into_iter().zip(slots.elements) {
+            while elements != 0 {
+                let element = all.get(elements.trailing_zeros() as usize).copied();
+                let is_there = (&(*core).kept)[room][at].is(element);
+                if !is_there {
+                    (&mut (*core).kept)[room][at] = Kept::NIL;
+                    let kept = match element {
+                        Some(bytes) => {
+                            push_bytes(lua, bytes);
+                            Kept::top(lua)
+                        }
+                        None => {
+                            ffi::lua_pushnil(lua);
+                            Kept::NIL
+                        }
+                    };
+                    ffi::lua_setupvalue(lua, script, i32::from(slots.first) + at as i32);
+                    (&mut (*core).kept)[room][at] = kept;
+                }
+                at += 1;
+                elements &= elements - 1;
+            }
+        }
+    }
+}
+
+/// Slots, and the elements of KEYS and ARGV as pointers and lengths.
+type FillRequest = (Slots, [(*const &'static [u8], usize); 2]);
+
+/// [`fill`] in a protected call: with a script and a pointer to the request.
+pub(super) unsafe extern "C-unwind" fn fill_script(lua: *mut ffi::lua_State) -> i32 {
+    // SAFETY: (32) `Vm::fill_protected` passes them; what the request points to outlives the call.
+    unsafe {
+        let (slots, all) = *ffi::lua_touserdata(lua, 2).cast::<FillRequest>();
+        fill(lua, 1, slots, all.map(|(first, len)| std::slice::from_raw_parts(first, len)));
+        0
+    }
+}
+
 /// Sets KEYS and ARGV where the script looks for them. Its upvalues are the table of globals, the two names, the
-/// plain environment, and the two tables that are shared; in the closure that a script calls itself, the script.
+/// plain environment, and the two tables that are shared.
 pub(super) unsafe extern "C-unwind" fn prepare(lua: *mut ffi::lua_State) -> i32 {
     // SAFETY: (16) reasons L and C; the inputs are lent for the length of `run`, which calls this.
     unsafe {
@@ -556,22 +630,6 @@ pub(super) unsafe extern "C-unwind" fn prepare(lua: *mut ffi::lua_State) -> i32 
             ffi::lua_rawset(lua, environment);
             if inputs.is_plain {
                 (*shared).is_set = input.is_shared;
-            }
-        }
-        let mut slot = i32::from(inputs.slots.first);
-        let script = ffi::lua_upvalueindex(SCRIPT_UPVALUE);
-        // Another closure fills the tables for a debugger, before the script begins.
-        if ffi::lua_isnone(lua, script) == 0 {
-            for (all, mut elements) in inputs.all.into_iter().zip(inputs.slots.elements) {
-                while elements != 0 {
-                    match all.get(elements.trailing_zeros() as usize) {
-                        Some(element) => push_bytes(lua, element),
-                        None => ffi::lua_pushnil(lua),
-                    }
-                    ffi::lua_setupvalue(lua, script, slot);
-                    slot += 1;
-                    elements &= elements - 1;
-                }
             }
         }
         (*core).is_preparing = false;
@@ -650,11 +708,7 @@ unsafe fn write_anew(lua: *mut ffi::lua_State, function: &mut Function) {
         for (number, upvalue) in (1..).zip(upvalues.iter().map_while(|upvalue| *upvalue)) {
             match upvalue {
                 Upvalue::Prepare => {
-                    for upvalue in 1..SCRIPT_UPVALUE {
-                        ffi::lua_getupvalue(lua, ffi::lua_upvalueindex(3), upvalue);
-                    }
-                    ffi::lua_pushvalue(lua, script);
-                    ffi::lua_pushcclosure(lua, prepare, SCRIPT_UPVALUE);
+                    ffi::lua_pushvalue(lua, ffi::lua_upvalueindex(3));
                     prepares = true;
                 }
                 Upvalue::Call | Upvalue::Pcall => {
@@ -674,6 +728,13 @@ unsafe fn write_anew(lua: *mut ffi::lua_State, function: &mut Function) {
             ffi::lua_setupvalue(lua, script, number);
         }
         ffi::lua_replace(lua, -2);
+        if !slots.is_empty() {
+            slots.kept = (*core).free_kept.pop().unwrap_or((*core).kept.len() as u32);
+            match (&mut (*core).kept).get_mut(slots.kept as usize) {
+                Some(kept) => *kept = [Kept::NIL; SLOTS],
+                None => (*core).kept.push([Kept::NIL; SLOTS]),
+            }
+        }
         *function = Function { needs, slots, prepares, ..*function };
     }
 }

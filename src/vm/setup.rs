@@ -52,9 +52,10 @@ pub(super) const PREPARE: i32 = 2;
 pub(super) const CONVERT: i32 = 3;
 pub(super) const DESCRIBE: i32 = 4;
 pub(super) const LOAD: i32 = 5;
-pub(super) const BASE_TOP: i32 = 5;
+pub(super) const FILL: i32 = 6;
+pub(super) const BASE_TOP: i32 = 6;
 
-/// Builds the state's libraries, and keeps the five functions above in the registry under their names. Run in
+/// Builds the state's libraries, and keeps the six functions above in the registry under their names. Run in
 /// protected mode.
 pub(super) unsafe extern "C-unwind" fn open(lua: *mut ffi::lua_State) -> i32 {
     // SAFETY: (1) reason L; all is plain data, so that running out of memory may jump out anywhere.
@@ -186,6 +187,8 @@ pub(super) unsafe extern "C-unwind" fn open(lua: *mut ffi::lua_State) -> i32 {
         ffi::lua_getfield_(lua, ffi::LUA_REGISTRYINDEX, run::PREPARE_NAME.as_ptr());
         ffi::lua_pushcclosure(lua, run::compile, 3);
         ffi::lua_setfield(lua, ffi::LUA_REGISTRYINDEX, run::LOAD_NAME.as_ptr());
+        ffi::lua_pushcclosure(lua, run::fill_script, 0);
+        ffi::lua_setfield(lua, ffi::LUA_REGISTRYINDEX, run::FILL_NAME.as_ptr());
         0
     }
 }

@@ -6,8 +6,9 @@
 //!
 //! * `redis.call` and `redis.pcall`: no script can change the table of functions, or what the name `redis` means;
 //! * `KEYS[1]` and the like, where the script has the plain environment: nothing that it can name writes to a table;
-//! * that KEYS and ARGV have to be filled before the first instruction: the script does that itself, by a call of the
-//!   function that fills them, which is cheaper than a protected call of its own.
+//! * that the tables KEYS and ARGV, where they are used otherwise, have to be filled before the first instruction: the
+//!   script does that itself, by a call of the function that fills them, which is cheaper than a protected call of
+//!   its own.
 //!
 //! And a script that never says `...`, which is empty, is no variadic function: to call it is cheaper.
 //!
@@ -44,13 +45,13 @@ const VARARG: u32 = 37;
 /// Elements of KEYS, and of ARGV, that can be upvalues: so many of the first ones.
 pub(in crate::vm) const ELEMENTS: u8 = 8;
 
-/// No chunk has more upvalues of ours: the function that fills the tables, the two calls, and the elements.
+/// No chunk has more upvalues of ours: the function that fills the two tables, the two calls, and the elements.
 pub(in crate::vm) const MOST_UPVALUES: usize = 3 + 2 * ELEMENTS as usize;
 
 /// What an upvalue of a chunk is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::vm) enum Upvalue {
-    /// The function that fills KEYS, ARGV and the elements.
+    /// The function that fills KEYS and ARGV.
     Prepare,
     Call,
     Pcall,
@@ -93,9 +94,6 @@ pub(in crate::vm) fn rewrite(dump: &[u8], needs: Needs, tables: &[&[u8]]) -> Opt
     let is_target = targets(&chunk.code)?;
     let mut upvalues = Vec::new();
     let mut needs = needs;
-    if needs.keys != Use::None || needs.args != Use::None {
-        upvalues.push(Upvalue::Prepare);
-    }
     let mut found = Vec::new();
     let mut left = [false; 2];
     for (at, &instruction) in chunk.code.iter().enumerate() {
@@ -116,10 +114,19 @@ pub(in crate::vm) fn rewrite(dump: &[u8], needs: Needs, tables: &[&[u8]]) -> Opt
             }
         }
     }
-    if upvalues.is_empty() && found.is_empty() {
+    upvalues.extend(found.iter().map(|(_, upvalue)| *upvalue));
+    // A table of which all elements that are used are upvalues is not needed.
+    for (used, left) in [(&mut needs.keys, left[0]), (&mut needs.args, left[1])] {
+        if needs.environment == Environment::Plain && *used == Use::Elements && !left && chunk.is_alone {
+            *used = Use::None;
+        }
+    }
+    if needs.keys != Use::None || needs.args != Use::None {
+        upvalues.push(Upvalue::Prepare);
+    }
+    if upvalues.is_empty() {
         return None;
     }
-    upvalues.extend(found.iter().map(|(_, upvalue)| *upvalue));
     upvalues.sort_unstable();
     upvalues.dedup();
     let mut code: Vec<Option<u32>> = chunk.code.iter().copied().map(Some).collect();
@@ -127,12 +134,6 @@ pub(in crate::vm) fn rewrite(dump: &[u8], needs: Needs, tables: &[&[u8]]) -> Opt
         let number = upvalues.binary_search(&upvalue).ok()?;
         code[at] = Some(get_upvalue(a(chunk.code[at]), number));
         code[at + 1] = None;
-    }
-    // A table of which all elements that are used are upvalues is not needed.
-    for (used, left) in [(&mut needs.keys, left[0]), (&mut needs.args, left[1])] {
-        if needs.environment == Environment::Plain && *used == Use::Elements && !left && chunk.is_alone {
-            *used = Use::None;
-        }
     }
     let dump = chunk.write(&code, &upvalues)?;
     Some(Rewritten { dump, upvalues, needs })

@@ -77,7 +77,7 @@ impl Pair {
         Pair { plain, anew: Vm::new(usize::MAX, Server::Any).unwrap() }
     }
 
-    /// Compares, and answers whether the script fills its tables itself now.
+    /// Compares, and answers whether the script was written anew.
     fn compare(&mut self, source: &str) -> bool {
         let (plain, anew) =
             match (self.plain.compile(source.as_bytes()), self.anew.compile(source.as_bytes())) {
@@ -92,7 +92,7 @@ impl Pair {
         }
         self.plain.forget(plain);
         self.anew.forget(anew);
-        anew.prepares()
+        anew.is_written_anew()
     }
 }
 
