@@ -198,7 +198,7 @@ fn stats(cx: &mut Ctx<'_>, text: &mut String) {
 fn commandstats(cx: &mut Ctx<'_>, text: &mut String) {
     for command in table().commands() {
         let figures = cx.space.stats.of(command.id);
-        let (calls, nanos) = (figures.calls.get(), figures.nanos.get());
+        let (calls, nanos) = cx.space.stats.calls_of(command.id);
         let (rejected, failed) = (figures.rejected.get(), figures.failed.get());
         if calls + rejected + failed == 0 {
             continue;

@@ -252,7 +252,6 @@ impl Inner {
             result
         };
         meter.note_memory(vm.memory());
-        self.store.inner.space.stats.add(tally);
         match result {
             Ok(Value::Error(error)) => Err(self.failed(error)),
             Ok(value) => Ok(value),

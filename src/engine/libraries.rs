@@ -553,7 +553,6 @@ impl Inner {
             result
         };
         state.meter.note_memory(state.vm.memory());
-        self.store.inner.space.stats.add(&mut state.tally);
         match result {
             Ok(Value::Error(error)) => Err(error.into()),
             Ok(value) => Ok(value),

@@ -169,7 +169,7 @@ impl Pool {
             known_in: 0,
             last: None,
             control,
-            tally: Tally::new(),
+            tally: engine.store.inner.space.stats.tally(),
             meter,
             libraries: KnownLibraries::default(),
             generation,

@@ -219,7 +219,11 @@ impl Counter {
     }
 
     pub(crate) fn reset(&self) {
-        self.0.store(0, Ordering::Relaxed);
+        self.set(0);
+    }
+
+    pub(crate) fn set(&self, n: u64) {
+        self.0.store(n, Ordering::Relaxed);
     }
 
     pub(crate) fn get(&self) -> u64 {

@@ -7,10 +7,11 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use super::Counter;
+use super::tally::{Tallies, Tally};
 use crate::error::Error;
 use crate::rng::Rng;
 
-/// What INFO says of one command.
+/// What INFO says of one command; calls by scripts are counted apart ([`Tally`]).
 #[derive(Default)]
 pub(crate) struct CallStats {
     pub(crate) calls: Counter,
@@ -35,6 +36,7 @@ const LONGEST_CODE: usize = 30;
 pub(crate) struct Stats {
     /// By the number of the command in the table.
     commands: Box<[CallStats]>,
+    scripted: Tallies,
     /// Replies with an error, by the error's code; filled from the front.
     errors: Box<[OnceLock<CodeCount>]>,
     other_errors: Counter,
@@ -106,6 +108,7 @@ impl Stats {
     pub(super) fn new(born: i64) -> Stats {
         Stats {
             commands: (0..MOST_COMMANDS).map(|_| CallStats::default()).collect(),
+            scripted: Tallies::default(),
             errors: (0..MOST_CODES).map(|_| OnceLock::new()).collect(),
             other_errors: Counter::default(),
             evicted_scripts: Counter::default(),
@@ -131,6 +134,13 @@ impl Stats {
 
     pub(crate) fn of(&self, command: usize) -> &CallStats {
         &self.commands[command]
+    }
+
+    /// How often a command was called, scripts' calls among them, and nanoseconds that the calls took.
+    pub(crate) fn calls_of(&self, command: usize) -> (u64, u64) {
+        let direct = &self.commands[command];
+        let (calls, nanos) = self.scripted.calls_of(command);
+        (direct.calls.get() + calls, direct.nanos.get().saturating_add(nanos))
     }
 
     /// Counts an error that is answered to a caller.
@@ -165,6 +175,7 @@ impl Stats {
                 counter.reset();
             }
         }
+        self.scripted.reset();
         self.errors.iter().map_while(OnceLock::get).for_each(|of| of.count.reset());
         self.other_errors.reset();
         self.evicted_scripts.reset();
@@ -173,91 +184,12 @@ impl Stats {
 
     /// All calls of all commands.
     pub(crate) fn total_calls(&self) -> u64 {
-        self.commands.iter().map(|command| command.calls.get()).sum()
+        let direct: u64 = self.commands.iter().map(|command| command.calls.get()).sum();
+        direct + self.scripted.total_calls()
     }
 
-    /// Adds what a script's calls came to.
-    pub(crate) fn add(&self, tally: &mut Tally) {
-        for id in tally.touched.drain(..) {
-            let figures = &mut tally.figures[id];
-            let calls = std::mem::take(&mut figures.calls);
-            self.commands[id].calls.add(calls);
-            figures.untold += calls;
-            if figures.is_timed || figures.untold >= TIMED {
-                figures.is_timed = false;
-                let untold = std::mem::take(&mut figures.untold);
-                self.commands[id].nanos.add(figures.average().saturating_mul(untold));
-            }
-        }
-    }
-}
-
-/// One in this many calls of scripts is timed, and the first of each command; the others count with the average.
-const TIMED: u64 = 64;
-
-/// The calls of one script after the other, counted without touching what other threads read.
-#[derive(Default)]
-pub(crate) struct Tally {
-    figures: Vec<Figures>,
-    /// Commands that the present script called.
-    touched: Vec<usize>,
-    count: u64,
-}
-
-#[derive(Clone, Default)]
-struct Figures {
-    /// Calls by the present script.
-    calls: u64,
-    /// Calls whose time has not been added to what others read: that is an estimate, and is added now and then.
-    untold: u64,
-    /// Whether some call was timed since.
-    is_timed: bool,
-    /// Calls that were timed, by any script so far, and what they took.
-    timed: u64,
-    nanos: u64,
-}
-
-impl Figures {
-    fn average(&self) -> u64 {
-        self.nanos / self.timed.max(1)
-    }
-}
-
-impl Tally {
-    pub(crate) fn new() -> Tally {
-        Tally { figures: vec![Figures::default(); MOST_COMMANDS], ..Tally::default() }
-    }
-
-    /// Counts a call; true if it should be timed.
-    pub(crate) fn count(&mut self, id: usize) -> bool {
-        let figures = &mut self.figures[id];
-        if figures.calls == 0 {
-            self.touched.push(id);
-        }
-        figures.calls += 1;
-        self.count += 1;
-        self.count.is_multiple_of(TIMED) || figures.timed == 0
-    }
-
-    /// Counts a call unless it is one that should be timed.
-    #[inline(always)]
-    pub(crate) fn count_untimed(&mut self, id: usize) -> bool {
-        let Some(figures) = self.figures.get_mut(id) else { return false };
-        if (self.count + 1).is_multiple_of(TIMED) || figures.timed == 0 {
-            return false;
-        }
-        if figures.calls == 0 {
-            self.touched.push(id);
-        }
-        figures.calls += 1;
-        self.count += 1;
-        true
-    }
-
-    pub(crate) fn time(&mut self, id: usize, nanos: u64) {
-        let figures = &mut self.figures[id];
-        figures.timed += 1;
-        figures.is_timed = true;
-        figures.nanos += nanos;
+    /// What a Lua state counts its scripts' calls with.
+    pub(crate) fn tally(&self) -> Tally {
+        self.scripted.take()
     }
 }

@@ -103,7 +103,6 @@ impl Job {
         let is_ok = matches!(&result, Ok(value) if !matches!(value, Value::Error(_)));
         run.end(&mut caller, is_ok && keeps);
         drop(run);
-        engine.store.inner.space.stats.add(tally);
         let result = match result {
             Ok(Value::Error(error)) => Err(error),
             Ok(value) => Ok(value),
