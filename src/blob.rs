@@ -114,14 +114,49 @@ impl Borrow<[u8]> for Blob {
 impl From<&[u8]> for Blob {
     #[inline]
     fn from(from: &[u8]) -> Blob {
-        if from.len() <= INLINE {
-            let mut bytes = [0; INLINE];
-            bytes[..from.len()].copy_from_slice(from);
-            Blob(Repr::Inline { len: from.len() as u8, bytes })
-        } else {
-            Blob(Repr::Copied(Arc::from(from)))
+        match padded(from) {
+            Some(bytes) => Blob(Repr::Inline { len: from.len() as u8, bytes }),
+            None => Blob(Repr::Copied(Arc::from(from))),
         }
     }
+}
+
+/// Up to 22 bytes with zeros behind them. They are put together in registers: a copy of so many bytes as there are would
+/// be read again before it has left the store buffer.
+#[inline]
+fn padded(from: &[u8]) -> Option<[u8; INLINE]> {
+    fn word(bytes: &[u8; 8]) -> u64 {
+        u64::from_le_bytes(*bytes)
+    }
+    /// The last bytes of a word that ends the string, moved to where the word begins that they belong to.
+    fn rest(end: &[u8; 8], len: usize) -> u64 {
+        word(end).checked_shr(64 - 8 * len as u32).unwrap_or(0)
+    }
+    let len = from.len();
+    let words = match (from.first_chunk(), from.last_chunk()) {
+        (Some(first), Some(last)) => match (from.get(8..).and_then(<[u8]>::first_chunk), len) {
+            (_, 8..=16) => [word(first), rest(last, len - 8), 0],
+            (Some(second), 17..=INLINE) => [word(first), word(second), rest(last, len - 16)],
+            _ => return None,
+        },
+        _ => match (from.first_chunk::<4>(), from.last_chunk::<4>(), from) {
+            (Some(first), Some(last), _) => {
+                let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
+                [u64::from(first) | u64::from(last) << (8 * (len - 4)), 0, 0]
+            }
+            (.., &[first, .., last]) => {
+                let middle = u64::from(from[len / 2]) << (8 * (len / 2));
+                [u64::from(first) | middle | u64::from(last) << (8 * (len - 1)), 0, 0]
+            }
+            (.., &[only]) => [only.into(), 0, 0],
+            _ => [0; 3],
+        },
+    };
+    let mut bytes = [0; INLINE];
+    bytes[..8].copy_from_slice(&words[0].to_le_bytes());
+    bytes[8..16].copy_from_slice(&words[1].to_le_bytes());
+    bytes[16..].copy_from_slice(&words[2].to_le_bytes()[..INLINE - 16]);
+    Some(bytes)
 }
 
 impl<const N: usize> From<&[u8; N]> for Blob {

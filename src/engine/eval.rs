@@ -8,13 +8,13 @@ use super::flags::Dialect;
 use super::flags::Flags;
 use super::host::Run;
 use super::libraries::Homes;
-use super::metrics::{Meter, Sort};
-use super::pool::{Known, State, Taken};
+use super::metrics::Sort;
+use super::pool::{Known, Runner, State, Taken};
 use crate::error::{Error, ErrorKind, Result, one_line};
-use crate::keyspace::{Tally, Turn};
+use crate::keyspace::Turn;
 use crate::store::{Held, LockMode, ShardSet};
 use crate::value::Value;
-use crate::vm::{Control, Failure, Limits, Place, Raised, Vm};
+use crate::vm::{Failure, Limits, Place, Raised};
 
 /// Whether a script may write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,22 +90,6 @@ impl From<Error> for Failed {
     }
 }
 
-/// The parts of a state that a run of a script has, and how it was called.
-struct Runner<'s> {
-    vm: &'s mut Vm,
-    control: &'s Control,
-    tally: &'s mut Tally,
-    meter: &'s Meter,
-    sort: Sort,
-}
-
-impl<'s> Runner<'s> {
-    fn of(state: &'s mut State, sort: Sort) -> Runner<'s> {
-        let State { vm, control, tally, meter, .. } = state;
-        Runner { vm, control, tally, meter, sort }
-    }
-}
-
 impl Inner {
     /// Runs a source text, caching it if it compiles.
     pub(super) fn eval<'e>(
@@ -118,7 +102,7 @@ impl Inner {
         let mut state = self.take_state()?;
         if let Some(known) = state.find(&self.cache, sha) {
             let known = known.map_err(|error| self.failed(error))?;
-            return self.run(Runner::of(&mut state, Sort::Eval), &known, call, caller);
+            return self.run(&mut state.runner, Sort::Eval, &known, call, caller);
         }
         self.tally.misses.add(1);
         self.eval_new(&mut state, sha, source, call, caller, Sort::Eval)
@@ -143,9 +127,10 @@ impl Inner {
         }
         self.publish_figures();
         self.tally.unknown_runs.add(1);
-        self.run(Runner::of(state, sort), &Known { script, function }, call, caller)
+        self.run(&mut state.runner, sort, &Known { script, function }, call, caller)
     }
 
+    #[inline]
     fn take_state(&self) -> Result<Taken<'_>, Failed> {
         self.pool.take(self).map_err(|error| self.failed(error))
     }
@@ -200,10 +185,9 @@ impl Inner {
                 }
             }
         }
-        let State { vm, control, tally, meter, last, .. } = &mut *state;
+        let State { runner, last, .. } = &mut *state;
         let (_, known) = last.as_ref()?;
-        let runner = Runner { vm, control, tally, meter, sort: Sort::EvalSha };
-        Some(self.run(runner, known, call, caller))
+        Some(self.run(runner, Sort::EvalSha, known, call, caller))
     }
 
     /// Nanoseconds that a script may take.
@@ -221,7 +205,8 @@ impl Inner {
 
     fn run<'e>(
         &'e self,
-        Runner { vm, control, tally, meter, sort }: Runner<'_>,
+        Runner { vm, control, tally, meter }: &mut Runner,
+        sort: Sort,
         Known { script, function }: &Known,
         call: Call<'_>,
         caller: &mut Caller<'_, 'e>,

@@ -255,8 +255,14 @@ impl<'r, 'e> Run<'r, 'e> {
     #[inline(never)]
     fn lock_one(&mut self, shard: usize) -> Result<()> {
         if self.calls_once && self.held.is_none() {
+            let inner = &self.engine.store.inner;
+            // In place: to move what holds a lock takes longer than to take it.
+            if self.held.insert(inner.hold_none(self.lock)).try_one(shard) {
+                return Ok(());
+            }
+            self.held = None;
             self.waited = true;
-            self.held = Some(self.engine.store.inner.hold(ShardSet::one(shard), self.lock)?);
+            self.held = Some(inner.hold(ShardSet::one(shard), self.lock)?);
             return Ok(());
         }
         self.lock_keys(ShardSet::one(shard))

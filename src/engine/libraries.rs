@@ -187,7 +187,7 @@ impl State {
         if self.libraries.generation != generation {
             self.libraries.generation = generation;
             self.libraries.by_name.clear();
-            let (loaded, vm) = (&mut self.libraries.loaded, &mut self.vm);
+            let (loaded, vm) = (&mut self.libraries.loaded, &mut self.runner.vm);
             loaded.retain(|id, functions| {
                 let stays = registry.libraries.values().any(|library| library.id == *id);
                 if !stays {
@@ -213,7 +213,7 @@ impl State {
         }
         let text = &library.code[library.skip..];
         let host = &mut Loading { engine, is_first: false };
-        let loaded = self.vm.load_library(text, host, None).map_err(load_error)?;
+        let loaded = self.runner.vm.load_library(text, host, None).map_err(load_error)?;
         let functions: Vec<_> = loaded.functions.into_iter().map(|(_, function)| function).collect();
         let function = functions.get(*at).copied();
         self.libraries.loaded.insert(library.id, functions);
@@ -397,14 +397,14 @@ impl Inner {
         let mut state = self.pool.take(self)?;
         let host = &mut Loading { engine: self, is_first: true };
         let time = u64::try_from(LOAD_TIME.as_nanos()).ok();
-        let loaded = state.vm.load_library(&code[header.skip..], host, time).map_err(load_error)?;
+        let loaded = state.runner.vm.load_library(&code[header.skip..], host, time).map_err(load_error)?;
         let (registered, here): (Vec<_>, Vec<_>) = loaded.functions.into_iter().unzip();
         if registered.is_empty() {
             return Err(Error::NO_FUNCTIONS);
         }
         let home = if loaded.keeps {
             let state = state.keep().ok_or(Error::INTERNAL)?;
-            let control = Arc::clone(&state.control);
+            let control = Arc::clone(&state.runner.control);
             Some(Home { control, inside: Arc::new(Mutex::new(Inside { state, functions: here })) })
         } else {
             state.libraries.loaded.insert(id, here);
@@ -532,7 +532,7 @@ impl Inner {
         call: Call<'_>,
         caller: &mut Caller<'_, 'e>,
     ) -> Result<Value, Failed> {
-        let timing = state.meter.begin(Sort::Fcall, self.times_all);
+        let timing = state.runner.meter.begin(Sort::Fcall, self.times_all);
         let flags = called.held_to;
         let limits = Limits { time: self.time_limit(), reply: self.limits.reply };
         let reads = call.mode == Mode::ReadOnly || flags.no_writes;
@@ -540,19 +540,20 @@ impl Inner {
         let any_key = flags.disable_atomicity || flags.undeclared_keys.unwrap_or(self.undeclared_keys);
         let declared = if any_key { None } else { Some(call.keys) };
         let result = {
-            let mut run = Run::new(self, caller, lock, declared, &state.control, &mut state.tally);
+            let mut run =
+                Run::new(self, caller, lock, declared, &state.runner.control, &mut state.runner.tally);
             run.show_as(About { function: &called.name, name, command, call });
             if flags.disable_atomicity && caller.scope.is_none() {
                 run.part();
             } else if flags.rollback || self.rollback {
                 run.roll_back_on_failure();
             }
-            let result = state.vm.run_function(function, call.keys, call.args, &mut run, limits);
+            let result = state.runner.vm.run_function(function, call.keys, call.args, &mut run, limits);
             run.end(caller, matches!(&result, Ok(value) if !matches!(value, Value::Error(_))));
             self.end_timing(timing, run.slow_since(), None);
             result
         };
-        state.meter.note_memory(state.vm.memory());
+        state.runner.meter.note_memory(state.runner.vm.memory());
         match result {
             Ok(Value::Error(error)) => Err(error.into()),
             Ok(value) => Ok(value),

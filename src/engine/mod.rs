@@ -254,7 +254,10 @@ impl Engine {
         mode: Mode,
     ) -> Result<Value> {
         let (keys, args) = (Slices::of(keys), Slices::of(args));
-        let call = Call { keys: keys.get(), args: args.get(), mode };
+        self.call_sha(sha, Call { keys: keys.get(), args: args.get(), mode })
+    }
+
+    fn call_sha(&self, sha: &[u8], call: Call<'_>) -> Result<Value> {
         let result = self.inner.eval_named(sha, call, &mut Caller::alone(&mut self.inner.store.turn()));
         result.ok_or_else(|| self.inner.no_script())?.map_err(eval::Failed::into_error)
     }

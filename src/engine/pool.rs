@@ -41,18 +41,23 @@ pub(super) struct Pool {
     generation: AtomicU64,
 }
 
+/// A Lua state, its kill switch, and what counts its runs and their calls.
+pub(super) struct Runner {
+    pub(super) vm: Vm,
+    pub(super) control: Arc<Control>,
+    pub(super) tally: Tally,
+    pub(super) meter: Arc<Meter>,
+}
+
 /// A Lua state and what it has compiled.
 pub(super) struct State {
-    pub(super) vm: Vm,
+    pub(super) runner: Runner,
     functions: HashMap<u64, Function, foldhash::fast::RandomState>,
     /// Scripts that were cached when the cache had this generation.
     known: HashMap<Sha, Known, foldhash::fast::RandomState>,
     known_in: u64,
     /// The script that ran last.
     pub(super) last: Option<(Sha, Known)>,
-    pub(super) control: Arc<Control>,
-    pub(super) tally: Tally,
-    pub(super) meter: Arc<Meter>,
     pub(super) libraries: KnownLibraries,
     generation: u64,
 }
@@ -118,10 +123,10 @@ impl State {
             self.known.clear();
             self.last = None;
             for (_, function) in self.functions.drain() {
-                self.vm.forget(function);
+                self.runner.vm.forget(function);
             }
         }
-        let function = self.vm.compile(script.text()).map_err(|message| Error::compile(&message))?;
+        let function = self.runner.vm.compile(script.text()).map_err(|message| Error::compile(&message))?;
         self.functions.insert(script.id, function);
         Ok(function)
     }
@@ -129,6 +134,7 @@ impl State {
 
 impl Pool {
     /// A state for one script; it goes back when the answer is dropped.
+    #[inline]
     pub(super) fn take(&self, engine: &Inner) -> Result<Taken<'_>> {
         let place = place();
         let state = match self.places[place].take() {
@@ -162,15 +168,13 @@ impl Pool {
         let mut controls = self.controls.lock();
         controls.retain(|control| control.strong_count() > 0);
         controls.push(Arc::downgrade(&control));
+        let tally = engine.store.inner.space.stats.tally();
         Ok(State {
-            vm,
+            runner: Runner { vm, control, tally, meter },
             functions: HashMap::default(),
             known: HashMap::default(),
             known_in: 0,
             last: None,
-            control,
-            tally: engine.store.inner.space.stats.tally(),
-            meter,
             libraries: KnownLibraries::default(),
             generation,
         })
@@ -252,7 +256,7 @@ impl Drop for Taken<'_> {
     fn drop(&mut self) {
         if let Some(state) = self.state.take()
             && state.generation == self.pool.generation.load(Ordering::Acquire)
-            && !state.vm.is_bloated()
+            && !state.runner.vm.is_bloated()
         {
             // Another thread with this place may have put one there meanwhile.
             if let Some(other) = self.pool.places[self.place].swap(Some(state)) {

@@ -392,14 +392,19 @@ impl Inner {
     /// Locks a set of shards until the answer is dropped.
     #[inline]
     pub(crate) fn hold(&self, set: ShardSet, mode: LockMode) -> Result<Held<'_>> {
-        let mut held =
-            Held { inner: self, locked: Locked::none(&*self.cells, mode), gate: None, overdue: false };
+        let mut held = self.hold_none(mode);
         if let Some(index) = set.single()
-            && held.locked.try_add(index)
+            && held.try_one(index)
         {
             return Ok(held);
         }
         self.hold_many(held, set)
+    }
+
+    /// Holds nothing yet.
+    #[inline]
+    pub(crate) fn hold_none(&self, mode: LockMode) -> Held<'_> {
+        Held { inner: self, locked: Locked::none(&*self.cells, mode), gate: None, overdue: false }
     }
 
     #[inline(never)]
@@ -418,8 +423,10 @@ impl Inner {
 
     /// Passes the gate and locks nothing: the caller [`extend`](Held::extend)s what it holds as it goes.
     pub(crate) fn hold_as_needed(&self) -> Result<Held<'_>> {
-        let gate = Some(self.gate.pass()?);
-        Ok(Held { inner: self, locked: Locked::none(&*self.cells, LockMode::Write), gate, overdue: false })
+        let gate = self.gate.pass()?;
+        let mut held = self.hold_none(LockMode::Write);
+        held.gate = Some(gate);
+        Ok(held)
     }
 
     pub(super) fn purge_shard(&self, index: usize, now: i64) -> Result<usize> {
@@ -526,6 +533,12 @@ impl Held<'_> {
             LockMode::Read => read(&self.locked, index),
             LockMode::Write => write(&mut self.locked, index),
         }
+    }
+
+    /// Locks one shard, for a holder of nothing, if nobody has it.
+    #[inline]
+    pub(crate) fn try_one(&mut self, index: usize) -> bool {
+        self.locked.try_add(index)
     }
 
     /// Tries to lock a set in rising order; answers the first shard that somebody else has.

@@ -282,6 +282,7 @@ impl Vm {
     /// # Errors
     ///
     /// How it failed.
+    #[inline]
     pub(crate) fn run(
         &mut self,
         function: Function,
@@ -380,6 +381,7 @@ impl Vm {
     }
 
     /// Turns what the script left on top of the stack into its result.
+    #[inline]
     pub(super) unsafe fn conclude(&mut self, status: i32) -> Result<Value, Failure> {
         let lua = self.lua.as_ptr();
         let core = self.core.as_ptr();

@@ -200,7 +200,7 @@ impl Engine {
         let script = Source::new(Sha::of(body), body, self.inner.dialect)?;
         // A state of its own, which ends with the session: nothing of a debugger is left for other scripts.
         let mut state = self.inner.pool.take(&self.inner)?.keep().ok_or(Error::INTERNAL)?;
-        let compiled = state.vm.compile_to_debug(script.text());
+        let compiled = state.runner.vm.compile_to_debug(script.text());
         let function = compiled.map_err(|message| Error::compile(&message))?;
         let (orders, to_obey) = channel();
         let (to_tell, events) = channel();

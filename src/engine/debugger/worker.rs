@@ -11,7 +11,7 @@ use crate::commands::{Args, table};
 use crate::engine::cache::Source;
 use crate::engine::eval::{Caller, describe};
 use crate::engine::host::Run;
-use crate::engine::pool::State;
+use crate::engine::pool::{Runner, State};
 use crate::engine::{Dialect, Engine, Inner};
 use crate::error::Result;
 use crate::reply::{Reply, ValueReply};
@@ -79,7 +79,7 @@ impl Job {
         let declared = if any_key { None } else { Some(keys.as_slice()) };
         let mut turn = engine.store.turn();
         let mut caller = Caller::alone(&mut turn);
-        let State { vm, control, tally, .. } = &mut *self.state;
+        let Runner { vm, control, tally, .. } = &mut self.state.runner;
         let mut run = Run::new(engine, &mut caller, lock, declared, control, tally);
         let keeps = self.mode == DebugMode::Keep;
         if flags.disable_atomicity && keeps {
