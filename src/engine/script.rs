@@ -130,12 +130,26 @@ impl Script {
         let call = Call { keys, args, mode: Mode::ReadWrite };
         let mut turn = inner.store.turn();
         let caller = &mut Caller::alone(&mut turn);
-        let result = inner.eval_sha(self.sha, call, caller).unwrap_or_else(|| {
-            inner.load(&self.source)?;
-            // A flush between the two lines is as if it had come before the first.
-            inner.eval_sha(self.sha, call, caller).unwrap_or_else(|| inner.eval(&self.source, call, caller))
-        });
+        let result = match inner.eval_named(self.sha.as_bytes(), call, caller) {
+            Some(result) => result,
+            None => self.load_and_run(engine, call, caller),
+        };
         result.map_err(Failed::into_error)
+    }
+
+    #[cold]
+    fn load_and_run<'e>(
+        &self,
+        engine: &'e Engine,
+        call: Call<'_>,
+        caller: &mut Caller<'_, 'e>,
+    ) -> Result<Value, Failed> {
+        let inner = &engine.inner;
+        inner.load(&self.source)?;
+        // A flush between the two lines is as if it had come before the first.
+        inner
+            .eval_named(self.sha.as_bytes(), call, caller)
+            .unwrap_or_else(|| inner.eval(&self.source, call, caller))
     }
 }
 

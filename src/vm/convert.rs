@@ -57,6 +57,7 @@ impl Building {
 }
 
 /// The value at the top of the stack if it is no table, which needs no protection: nothing here allocates in Lua.
+#[inline]
 pub(super) unsafe fn scalar(lua: *mut ffi::lua_State, core: *mut Core) -> Option<Value> {
     // SAFETY: (1) reasons L and C of the layer's head.
     unsafe {

@@ -282,7 +282,8 @@ impl Vm {
     /// # Errors
     ///
     /// How it failed.
-    #[inline]
+    // Always: else the host, a pointer of two words, would be read from the stack right after its words were put there.
+    #[inline(always)]
     pub(crate) fn run(
         &mut self,
         function: Function,
