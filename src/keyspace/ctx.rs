@@ -436,6 +436,19 @@ impl<'a> Ctx<'a> {
     /// Sets a key, whatever it held.
     #[inline]
     pub(crate) fn put(&mut self, key: Key<'_>, content: Content<'_>, deadline: Option<i64>, event: Event) {
+        self.put_hashed(key.bytes, key.hash, content, deadline, event);
+    }
+
+    /// The parts of the key come in registers: as a whole it would be read right after it was written, in other pieces.
+    fn put_hashed(
+        &mut self,
+        bytes: &[u8],
+        hash: u64,
+        content: Content<'_>,
+        deadline: Option<i64>,
+        event: Event,
+    ) {
+        let key = Key { bytes, hash };
         let seconds = self.access_seconds();
         let done: Result<(), Infallible> = self.write(key, self.turn.db, event, |db, at| {
             let at = db.put(at, key, content, deadline);

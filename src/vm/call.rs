@@ -51,6 +51,9 @@ unsafe fn call<const RAISE: bool>(lua: *mut ffi::lua_State) -> i32 {
         // Step 3.
         match outcome {
             Outcome::Replied => {
+                if (*core).reads_stack && stack::is_statement(lua) {
+                    return 0;
+                }
                 push(lua, core);
                 1
             }

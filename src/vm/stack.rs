@@ -1,7 +1,9 @@
-//! Arguments read straight off Lua's stack.
+//! Arguments read straight off Lua's stack, and whether the caller wants a result.
 //!
 //! Through the API an argument takes two calls, one for its type and one for its bytes: 55 instructions, of which
-//! finding the value is most. A script's call has two to four arguments, so that was a tenth of a `redis.call`. Lua 5.1
+//! finding the value is most. A script's call has two to four arguments, so that was a tenth of a `redis.call`. That
+//! a call stands as a statement, so that its reply goes nowhere, the API does not tell at all: to make the table of a
+//! status for nobody took a third of a SET. Lua 5.1
 //! is a finished program: 5.1.5, the version that is built in, is its last one. Still nothing here takes the layout of
 //! its structures on trust.
 //!
@@ -28,6 +30,20 @@ struct Thread {
     top: *const Slot,
     /// The first argument of the function that runs.
     base: *const Slot,
+    state: *const c_void,
+    /// The call that runs.
+    call: *const CallInfo,
+}
+
+/// A call.
+#[repr(C)]
+struct CallInfo {
+    base: *const Slot,
+    function: *const Slot,
+    top: *const Slot,
+    instruction: *const u32,
+    /// Results that the caller takes; -1 is all.
+    results: c_int,
 }
 
 /// A value on the stack.
@@ -72,6 +88,13 @@ pub(super) unsafe fn arguments(lua: *mut ffi::lua_State) -> (*const Slot, usize)
 pub(super) unsafe fn last(lua: *mut ffi::lua_State) -> *const Slot {
     // SAFETY: (5) invariant 1; the stack is not empty.
     unsafe { (*lua.cast::<Thread>()).top.sub(1) }
+}
+
+/// Whether the caller of the C function that runs takes no result.
+#[inline(always)]
+pub(super) unsafe fn is_statement(lua: *mut ffi::lua_State) -> bool {
+    // SAFETY: (6) invariant 1; a thread that runs a function has a call.
+    unsafe { (*(*lua.cast::<Thread>()).call).results == 0 }
 }
 
 /// Reads an argument.
@@ -124,7 +147,50 @@ pub(super) unsafe fn is_as_expected(lua: *mut ffi::lua_State) -> bool {
                 && (*slot).value as usize + size_of::<Text>() == expected.as_ptr() as usize
                 && matches!(read(slot), Argument::Bytes(found) if found.len() == bytes.len() && found == expected)
         });
-        are_bytes && last(lua) == base.add(3) && is_number && matches!(read(base.add(3)), Argument::Other)
+        are_bytes
+            && last(lua) == base.add(3)
+            && is_number
+            && matches!(read(base.add(3)), Argument::Other)
+            && knows_results(lua)
+    }
+}
+
+/// Whether a call tells how many results its caller takes.
+unsafe fn knows_results(lua: *mut ffi::lua_State) -> bool {
+    /// Tells how many results are wanted, if its call is as expected.
+    unsafe extern "C-unwind" fn tell(lua: *mut ffi::lua_State) -> c_int {
+        // SAFETY: (7) as 8.
+        unsafe {
+            let is_mine = is_own_call(lua);
+            let wanted = ffi::lua_touserdata(lua, 1).cast::<c_int>();
+            *wanted = if is_mine { (*(*lua.cast::<Thread>()).call).results } else { c_int::MIN };
+        }
+        0
+    }
+    // SAFETY: (8) reason L; `told` outlives the call that it is passed to.
+    unsafe {
+        is_own_call(lua)
+            && [0, 1, 3, ffi::LUA_MULTRET].into_iter().all(|wanted| {
+                let mut told = c_int::MIN;
+                ffi::lua_settop(lua, 0);
+                ffi::lua_pushcclosure(lua, tell, 0);
+                ffi::lua_pushlightuserdata(lua, (&raw mut told).cast());
+                ffi::lua_call(lua, 1, wanted);
+                told == wanted
+            })
+    }
+}
+
+/// Whether the thread's call is the one of the C function that runs.
+unsafe fn is_own_call(lua: *mut ffi::lua_State) -> bool {
+    // SAFETY: (9) the fields in front of the pointer were found to be right; what it points to is as large as a call.
+    unsafe {
+        let thread = lua.cast::<Thread>();
+        let call = (*thread).call;
+        !call.is_null()
+            && call.is_aligned()
+            && (*call).base == (*thread).base
+            && (*call).function.wrapping_add(1) == (*thread).base
     }
 }
 

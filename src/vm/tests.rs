@@ -794,7 +794,7 @@ fn a_script_at_the_memory_limit_fails_and_the_next_one_has_room_again() {
         "local t = {} while true do t[#t + 1] = {} end",
         "local s = 'x' while true do s = s .. s end",
         "local function f(...) return f(1, ...) end return f()",
-        "while true do redis.call('many', 100000) end",
+        "while true do local reply = redis.call('many', 100000) end",
         "local t = {} while true do t[#t + 1] = coroutine.create(function() end) end",
         "return {string.rep('x', 400000), string.rep('y', 400000), string.rep('z', 400000)}",
     ] {
@@ -806,6 +806,24 @@ fn a_script_at_the_memory_limit_fails_and_the_next_one_has_room_again() {
             Value::Integer(-7)
         );
     }
+}
+
+#[test]
+fn a_reply_that_nobody_takes_is_not_made_and_its_errors_are_raised() {
+    let mut vm = Vm::new(1 << 20, Server::Any).unwrap();
+    let mut host = Fake::new();
+    let mut run = |source| run_with(&mut vm, &mut host, source, NO_LIMITS);
+    assert_eq!(run("redis.call('many', 100000) return 1").unwrap(), Value::Integer(1));
+    assert_eq!(
+        run("coroutine.wrap(function() redis.call('many', 100000) end)() return 2").unwrap(),
+        Value::Integer(2)
+    );
+    assert_eq!(run("return select('#', redis.call('integer'))").unwrap(), Value::Integer(1));
+    assert_eq!(run("return #{redis.call('integer'), redis.call('integer')}").unwrap(), Value::Integer(2));
+    assert_eq!(run("return (redis.pcall('integer'))").unwrap(), Value::Integer(-7));
+    assert_eq!(run("redis.pcall('fail') return 3").unwrap(), Value::Integer(3));
+    assert_eq!(raised(run("redis.call('fail') return 4")).0, "NOPE it failed");
+    assert!(raised(run("redis.call('many', 100000) redis.call(nil)")).0.starts_with("ERR "));
 }
 
 /// Runs `attempt` with the first allocation refused, then with the second, and so on, until no run in a row of many
