@@ -217,14 +217,16 @@ impl Inner {
         ShardSet(u64::MAX >> (64 - self.cells.len()))
     }
 
-    /// Locks one shard.
+    /// Locks one shard for a caller that has none. What holds it stays where it is: to hand it up and down costs more
+    /// than the lock.
     #[inline]
-    fn lock(&self, index: usize, mode: LockMode) -> Result<Borrowed<'_>> {
-        let mut locked = Locked::none(&*self.cells, mode);
-        if !locked.try_add(index) {
-            wait_for(&mut locked, index)?;
-        }
-        Ok(locked)
+    fn lock(&self, locked: &mut Borrowed<'_>, index: usize) -> Result<()> {
+        if locked.try_add(index) { Ok(()) } else { wait_for(locked, index) }
+    }
+
+    #[inline]
+    fn none_locked(&self, mode: LockMode) -> Borrowed<'_> {
+        Locked::none(&*self.cells, mode)
     }
 
     /// While somebody wants to hear of changes, a reader that finds a key past its time has to remove it.
@@ -242,13 +244,14 @@ impl Inner {
     ) -> Result<R> {
         let index = self.space.shard(hash);
         let mode = self.mode_of_readers();
-        let mut locked = self.lock(index, mode)?;
+        let mut locked = self.none_locked(mode);
+        self.lock(&mut locked, index)?;
         let access = match mode {
             LockMode::Read => read(&locked, index),
             LockMode::Write => write(&mut locked, index),
         };
         let result = op(&mut Ctx::new(&self.space, access, turn));
-        self.release(locked, turn);
+        self.release(&mut locked, turn);
         result
     }
 
@@ -260,9 +263,10 @@ impl Inner {
         op: impl FnOnce(&mut Ctx<'_>) -> Result<R>,
     ) -> Result<R> {
         let index = self.space.shard(hash);
-        let mut locked = self.lock(index, LockMode::Write)?;
+        let mut locked = self.none_locked(LockMode::Write);
+        self.lock(&mut locked, index)?;
         let result = op(&mut Ctx::new(&self.space, write(&mut locked, index), turn));
-        self.release(locked, turn);
+        self.release(&mut locked, turn);
         result
     }
 
@@ -277,18 +281,19 @@ impl Inner {
         let mode = if mode == LockMode::Read { self.mode_of_readers() } else { mode };
         match set.single() {
             Some(index) => {
-                let mut locked = self.lock(index, mode)?;
+                let mut locked = self.none_locked(mode);
+                self.lock(&mut locked, index)?;
                 let access = match mode {
                     LockMode::Read => read(&locked, index),
                     LockMode::Write => write(&mut locked, index),
                 };
                 let result = op(&mut Ctx::new(&self.space, access, turn));
-                self.release(locked, turn);
+                self.release(&mut locked, turn);
                 result
             }
             None if set.is_empty() => {
                 let result = op(&mut Ctx::new(&self.space, Access::None, turn));
-                self.release(Locked::none(&*self.cells, LockMode::Read), turn);
+                self.release(&mut self.none_locked(LockMode::Read), turn);
                 result
             }
             None => {
@@ -300,12 +305,13 @@ impl Inner {
         }
     }
 
-    /// The end of a turn: what it caused is settled around the release of its locks.
+    /// The end of a turn: what it caused is settled around the release of its locks, which go with `locked` if there is
+    /// nothing to settle.
     #[inline]
-    fn release(&self, mut locked: Borrowed<'_>, turn: &mut Turn) {
+    fn release(&self, locked: &mut Borrowed<'_>, turn: &mut Turn) {
         if turn.effects.is_some() {
-            self.settle(&mut locked, turn);
-            drop(locked);
+            self.settle(locked, turn);
+            locked.release_all();
             self.settle_unlocked(turn);
         }
     }
@@ -313,7 +319,7 @@ impl Inner {
     /// The end of a turn that holds no lock.
     #[cold]
     pub(crate) fn settle_without_locks(&self, turn: &mut Turn) {
-        self.settle(&mut Locked::none(&*self.cells, LockMode::Read), turn);
+        self.settle(&mut self.none_locked(LockMode::Read), turn);
         self.settle_unlocked(turn);
     }
 
@@ -404,7 +410,7 @@ impl Inner {
     /// Holds nothing yet.
     #[inline]
     pub(crate) fn hold_none(&self, mode: LockMode) -> Held<'_> {
-        Held { inner: self, locked: Locked::none(&*self.cells, mode), gate: None, overdue: false }
+        Held { inner: self, locked: self.none_locked(mode), gate: None, overdue: false }
     }
 
     #[inline(never)]
