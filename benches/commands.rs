@@ -11,7 +11,7 @@
 //! As a landmark, one line gives GET on a real redis-server in pipelines of 100 over a Unix socket.
 //!
 //! `-- --keys N` takes another number of keys (a power of two of them just fills a hash table, a few more make it half
-//! empty), `-- --only redmoon` or another name leaves the others out, `-- --quick` does a twentieth of the work.
+//! empty), `-- --only redmoon` or other names (`dashmap,redmoon`: in this order) leave the others out, `-- --quick` does a twentieth of the work.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a bench that cannot run must stop")]
 #![allow(clippy::disallowed_methods, reason = "a bench measures real time")]
@@ -120,7 +120,9 @@ fn main() {
     let arguments = Arguments::read();
     let keys = arguments.number("--keys", arguments.scaled(1_000_000));
     let names: Vec<&str> = match arguments.value("--only") {
-        Some(only) => NAMES.into_iter().filter(|name| *name == only).collect(),
+        Some(only) => {
+            only.split(',').filter_map(|only| NAMES.into_iter().find(|name| *name == only)).collect()
+        }
         None => NAMES.to_vec(),
     };
     println!("commands: {}", machine());
