@@ -389,10 +389,14 @@ pub(super) unsafe fn check(lua: *mut ffi::lua_State) {
     // SAFETY: (6) as 4.
     unsafe {
         let core = core(lua);
+        let was_stopping = (*core).watch.stop.is_some();
         if let Some(Some(stop)) = caught(|| look(core)) {
-            // The error handler runs first, and the hook must not fire in it; from then on it ends what goes on.
-            (*core).watch.is_hooked = true;
-            ffi::lua_sethook(lua, Some(hook), ffi::LUA_MASKCOUNT, MANY);
+            // The error handler runs first, and the hook must not fire in it; from then on it ends what goes on. To set it
+            // again would begin its count again, and a loop that catches this error would never come to its end.
+            if !was_stopping || ffi::lua_gethook(lua).is_none() {
+                (*core).watch.is_hooked = true;
+                ffi::lua_sethook(lua, Some(hook), ffi::LUA_MASKCOUNT, MANY);
+            }
             push_stop(lua, stop);
             ffi::lua_error(lua);
         }

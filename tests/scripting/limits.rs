@@ -60,6 +60,7 @@ const ENDLESS: &[&str] = &[
     // One call of a library function that takes for ever; Redis cannot end these.
     "return string.find(('a'):rep(40), ('a*'):rep(20)..'b')",
     "return ('a'):rep(40):match(('a*'):rep(20)..'b')",
+    "while true do pcall(string.match, ('a'):rep(40), ('a*'):rep(20)..'b') end",
     "return (('a'):rep(40):gsub(('a*'):rep(20)..'b', ''))",
     "for _ in ('a'):rep(40):gmatch(('a*'):rep(20)..'b') do end",
     "return string.find(('a'):rep(1000000), ('a'):rep(500000)..'b', 1, true)",
