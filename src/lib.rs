@@ -56,6 +56,19 @@
 //! | `bytes` | no | conversions between [`Blob`] and `bytes::Bytes` |
 //! | `metrics` | no | `Engine::publish_metrics`: an engine's figures through the `metrics` facade |
 
+#[cfg(not(any(feature = "lua51", feature = "luajit")))]
+compile_error!(
+    "redmoon needs one language for scripts: enable `lua51` (a default feature) or `luajit`"
+);
+#[cfg(all(feature = "lua51", feature = "luajit"))]
+compile_error!(
+    "redmoon has one language for scripts: `lua51` and `luajit` exclude one another; turn the default one off \
+     with `default-features = false`"
+);
+// LuaJIT's errors unwind the stack, which a program that is built to abort cannot let pass.
+#[cfg(all(feature = "luajit", panic = "abort"))]
+compile_error!("the feature `luajit` of redmoon needs `panic = \"unwind\"`, the default of Cargo's profiles");
+
 mod adapters;
 mod blob;
 mod clock;

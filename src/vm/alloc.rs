@@ -11,13 +11,15 @@
 //!    one comes from `malloc`. Its size alone says which, so it is known again when it comes back.
 //! 2. A free block's first 8 bytes are the pointer to the next free block of its class.
 //! 3. Slabs are freed with the `Memory`, after the state that uses it.
+//! 4. Where a state cannot be closed after an allocation was refused ([`ffi::LEAKS_WHEN_REFUSED`]), a larger block is in
+//!    a list, by a header in front of it, and is freed with the `Memory` at the latest.
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::ffi::c_void;
 use std::ptr::{NonNull, null_mut};
 
 use super::core::{Core, Place};
-use super::limit;
+use super::{ffi, limit};
 
 /// The largest small block, in bytes. Built with `--cfg plain_malloc` there are none, so that tools which watch `malloc`
 /// see every block.
@@ -42,12 +44,29 @@ pub(super) struct Memory {
     pub(super) never_fails: bool,
     /// The allocation after this many more fails, once: tests drive every path into it.
     pub(super) fail_after: Option<u64>,
+    /// An allocation that fails once more: Lua may try again after a collection.
+    again: Option<usize>,
+    /// The stack of the main thread; null as long as it is not known.
+    stack: *mut c_void,
+    /// Whether the next block that grows is that stack.
+    finds_stack: bool,
+    /// Whether an allocation was ever refused.
+    pub(super) was_refused: bool,
     /// Where the running script stood when an allocation was refused the last time.
     pub(super) refused_at: Option<Place>,
     /// Bytes in large blocks since the limits were looked at.
     large: usize,
     free: [*mut u8; CLASSES],
     slabs: Vec<NonNull<u8>>,
+    /// The first of the larger blocks, if they are in a list.
+    listed: *mut Header,
+}
+
+/// What stands in front of a larger block that is in a list.
+#[repr(C, align(16))]
+struct Header {
+    before: *mut Header,
+    after: *mut Header,
 }
 
 impl Memory {
@@ -57,11 +76,30 @@ impl Memory {
             limit: usize::MAX,
             never_fails: false,
             fail_after: None,
+            again: None,
+            stack: null_mut(),
+            finds_stack: false,
+            was_refused: false,
             refused_at: None,
             large: 0,
             free: [null_mut(); CLASSES],
             slabs: Vec::new(),
+            listed: null_mut(),
         }
+    }
+
+    /// A block has moved.
+    #[inline]
+    fn follow_stack(&mut self, from: *mut c_void, to: *mut c_void) {
+        if !from.is_null() && (self.finds_stack || from == self.stack) {
+            self.finds_stack = false;
+            self.stack = to;
+        }
+    }
+
+    /// The next block that grows is the stack of the main thread.
+    pub(super) fn find_stack(&mut self) {
+        self.finds_stack = true;
     }
 
     /// Whether so many bytes more are too many.
@@ -70,14 +108,25 @@ impl Memory {
         if self.never_fails {
             return false;
         }
+        if ffi::ALLOCATES_AS_5_4 && self.again.take() == Some(more) {
+            return true;
+        }
         if let Some(left) = &mut self.fail_after {
             if *left == 0 {
                 self.fail_after = None;
+                self.again = if ffi::ALLOCATES_AS_5_4 { Some(more) } else { None };
                 return true;
             }
             *left -= 1;
         }
         self.used.saturating_add(more) > self.limit
+    }
+
+    /// Lets the allocation after this many more fail, once.
+    #[cfg(test)]
+    pub(super) fn fail_after(&mut self, count: Option<u64>) {
+        self.fail_after = count;
+        self.again = None;
     }
 
     /// Bytes of all slabs, whether their blocks are used or not.
@@ -91,7 +140,7 @@ impl Memory {
         // SAFETY: (1) `malloc` takes any size; a block in a free list is free and at least 16 bytes (invariant 2).
         unsafe {
             if size > SMALL {
-                return malloc(size).cast();
+                return self.take_large(size);
             }
             let class = (size - 1) / 16;
             let block = self.free[class];
@@ -108,11 +157,83 @@ impl Memory {
         // SAFETY: (2) invariant 1: the block came from `take` with this size.
         unsafe {
             if size > SMALL {
-                return free(block.cast());
+                return self.free_large(block);
             }
             let class = (size - 1) / 16;
             block.cast::<*mut u8>().write(self.free[class]);
             self.free[class] = block;
+        }
+    }
+
+    #[inline]
+    unsafe fn take_large(&mut self, size: usize) -> *mut u8 {
+        // SAFETY: (7) `malloc` takes any size.
+        unsafe {
+            if !ffi::LEAKS_WHEN_REFUSED {
+                return malloc(size).cast();
+            }
+            let Some(all) = size.checked_add(size_of::<Header>()) else { return null_mut() };
+            let header = malloc(all).cast::<Header>();
+            if header.is_null() {
+                return null_mut();
+            }
+            header.write(Header { before: null_mut(), after: self.listed });
+            self.link(header);
+            header.add(1).cast()
+        }
+    }
+
+    #[inline]
+    unsafe fn free_large(&mut self, block: *mut u8) {
+        // SAFETY: (8) as 2; a block in a list has its header in front of it.
+        unsafe {
+            if !ffi::LEAKS_WHEN_REFUSED {
+                return free(block.cast());
+            }
+            let header = block.cast::<Header>().sub(1);
+            let Header { before, after } = header.read();
+            if before.is_null() {
+                self.listed = after
+            } else {
+                (*before).after = after
+            }
+            if !after.is_null() {
+                (*after).before = before;
+            }
+            free(header.cast());
+        }
+    }
+
+    #[inline]
+    unsafe fn grow_large(&mut self, block: *mut u8, size: usize) -> *mut u8 {
+        // SAFETY: (9) as 8.
+        unsafe {
+            if !ffi::LEAKS_WHEN_REFUSED {
+                return realloc(block.cast(), size).cast();
+            }
+            let Some(all) = size.checked_add(size_of::<Header>()) else { return null_mut() };
+            let header = realloc(block.cast::<Header>().sub(1).cast(), all).cast::<Header>();
+            if header.is_null() {
+                return null_mut();
+            }
+            self.link(header);
+            header.add(1).cast()
+        }
+    }
+
+    /// Lets the neighbours of a header in the list point to it.
+    unsafe fn link(&mut self, header: *mut Header) {
+        // SAFETY: (10) the header tells its neighbours, which are in the list.
+        unsafe {
+            let Header { before, after } = header.read();
+            if before.is_null() {
+                self.listed = header
+            } else {
+                (*before).after = header
+            }
+            if !after.is_null() {
+                (*after).before = header;
+            }
         }
     }
 
@@ -144,6 +265,10 @@ impl Drop for Memory {
             // SAFETY: (4) invariant 3; each slab was allocated with this layout.
             unsafe { dealloc(slab.as_ptr(), SLAB) };
         }
+        while !self.listed.is_null() {
+            // SAFETY: (11) invariant 4: the state does not use its blocks any more.
+            unsafe { self.free_large(self.listed.add(1).cast()) };
+        }
     }
 }
 
@@ -159,6 +284,7 @@ pub(super) unsafe extern "C" fn allocate(
     // their sizes. The reference to `memory` is the only one to that field: no Lua function runs while it lives.
     unsafe {
         let memory = &mut (*core).memory;
+        let old = if ffi::ALLOCATES_AS_5_4 && block.is_null() { 0 } else { old };
         if new == 0 {
             if !block.is_null() && old > 0 {
                 memory.used -= old;
@@ -167,6 +293,11 @@ pub(super) unsafe extern "C" fn allocate(
             return null_mut();
         }
         if new > old && memory.refuses(new - old) {
+            memory.was_refused = true;
+            if ffi::ALLOCATES_AS_5_4 {
+                refuse(core, block);
+                return null_mut();
+            }
             let place = Place::current((*core).main, 0);
             (*core).memory.refused_at = place;
             return null_mut();
@@ -174,7 +305,7 @@ pub(super) unsafe extern "C" fn allocate(
         let moved = if block.is_null() || old == 0 {
             memory.take(new)
         } else if old > SMALL && new > SMALL {
-            realloc(block, new).cast()
+            memory.grow_large(block.cast(), new)
         } else if old <= SMALL && new <= SMALL && (old - 1) / 16 == (new - 1) / 16 {
             block.cast()
         } else {
@@ -185,15 +316,37 @@ pub(super) unsafe extern "C" fn allocate(
             }
             moved
         };
-        if !moved.is_null() {
+        if moved.is_null() {
+            if memory.never_fails {
+                handle_alloc_error(Layout::array::<u8>(new).unwrap_or(SLAB));
+            }
+            memory.was_refused = true;
+        } else {
             memory.used = memory.used - old + new;
-        } else if memory.never_fails {
-            handle_alloc_error(Layout::array::<u8>(new).unwrap_or(SLAB));
+            if ffi::ALLOCATES_AS_5_4 {
+                memory.follow_stack(block, moved.cast());
+            }
         }
         if new >= LARGE {
             large(core, new);
         }
         moved.cast()
+    }
+}
+
+/// What Lua 5.4 is refused, it asks for again after a full collection. So the limits are looked at: a script that
+/// stays just below the limit on memory collects at every step.
+#[cold]
+unsafe fn refuse(core: *mut Core, block: *mut c_void) {
+    // SAFETY: (12) as 6. While the stack of the main thread moves, its frames hold distances in the place of pointers,
+    // and nothing may look at them.
+    unsafe {
+        let memory = &raw mut (*core).memory;
+        let moves = (*memory).stack.is_null() || block == (*memory).stack;
+        (*memory).refused_at = if moves { None } else { Place::current((*core).main, 0) };
+        if (*core).host.is_some() && !(*core).running.is_null() {
+            limit::arm((*core).running);
+        }
     }
 }
 

@@ -3,9 +3,8 @@
 //! Tables are taken apart without recursion in Rust: unfinished ones stay on the Lua stack, and what is made of them
 //! in the core. How deep they may nest follows from how much Lua stack each level takes, as in Redis.
 
-use mlua::ffi;
-
 use super::core::{Core, bytes_at, core};
+use super::ffi;
 use super::stack::{self, Argument};
 use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, one_line};
@@ -75,7 +74,8 @@ pub(super) unsafe fn scalar(lua: *mut ffi::lua_State, core: *mut Core) -> Option
             }
             ffi::LUA_TNUMBER => {
                 spend(core, SMALL);
-                Value::Integer(num::f64_to_i64(ffi::lua_tonumber(lua, -1)))
+                let number = ffi::integer_at(lua, -1);
+                Value::Integer(number.unwrap_or_else(|| num::f64_to_i64(ffi::lua_tonumber(lua, -1))))
             }
             ffi::LUA_TBOOLEAN => {
                 spend(core, SMALL);

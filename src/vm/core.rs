@@ -6,12 +6,11 @@ use std::ffi::{CStr, c_char, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 
-use mlua::ffi;
-
 use super::Host;
 use super::alloc::Memory;
 use super::convert::Building;
 use super::debug::Room;
+use super::ffi;
 use super::library::LibraryRoom;
 use super::libs::{HostRoom, Json, Level};
 use super::limit::Watch;
@@ -79,6 +78,8 @@ pub(super) struct Core {
     pub(super) failure: RawFailure,
     /// The chunk that was compiled last.
     pub(super) dump: Vec<u8>,
+    /// The source that is being compiled.
+    pub(super) source: (*const u8, usize),
     /// The script that it became; `None` if it did not compile.
     pub(super) compiled: Option<Function>,
     /// Proxies, and the registry references of the tables that they stand for.
@@ -94,6 +95,9 @@ pub(super) struct Core {
     pub(super) reads_stack: bool,
     /// There is one while a script is debugged.
     pub(super) debug: Option<NonNull<Room>>,
+    /// Calls of Lua from C that are under way ([`ffi`]).
+    #[cfg(feature = "luajit")]
+    pub(super) nesting: u32,
 }
 
 /// KEYS and ARGV: borrowed from the caller of [`Vm::run`](super::Vm::run) for the length of the preparation; `None`

@@ -11,10 +11,9 @@
 use std::ffi::{CStr, c_void};
 use std::ptr::NonNull;
 
-use mlua::ffi;
-
 use super::Host;
 use super::core::{Core, bytes_at, caught, core, host};
+use super::ffi;
 use super::limit;
 use super::load::load_text;
 use super::protect::behind;
@@ -119,6 +118,8 @@ pub(super) struct Room {
     patience: u64,
     /// When code that is evaluated must end.
     deadline: u64,
+    /// The error that comes says that code was evaluated.
+    is_done: bool,
     /// What the host's request is about.
     about: Vec<u8>,
     /// A value as it is being spelled.
@@ -176,13 +177,14 @@ impl Vm {
                     since: monotonic_nanos(),
                     patience,
                     deadline: 0,
+                    is_done: false,
                     about: Vec::new(),
                     out: Vec::new(),
                 },
             );
             ffi::lua_rawgeti_(lua, ffi::LUA_REGISTRYINDEX, function.reference);
-            ffi::lua_pushvalue(lua, ffi::LUA_GLOBALSINDEX);
-            ffi::lua_setfenv(lua, -2);
+            ffi::push_globals(lua);
+            ffi::set_environment(lua);
             ffi::lua_settop(lua, -2);
             limit::install_other(lua, core, hook, MASK, INTERVAL);
             let result = self.run(function, keys, args, host, Limits { time: None, reply });
@@ -286,6 +288,9 @@ unsafe extern "C-unwind" fn hook(lua: *mut ffi::lua_State, frame: *mut ffi::lua_
     unsafe {
         let core = core(lua);
         let Some(room) = room(core) else { return };
+        if limit::is_handling(lua) {
+            return;
+        }
         if let Some(stop) = (*core).watch.stop {
             limit::raise(lua, stop);
         }
@@ -338,7 +343,8 @@ unsafe extern "C-unwind" fn hook(lua: *mut ffi::lua_State, frame: *mut ffi::lua_
                 Some(Request::Eval) => eval,
             };
             let top = ffi::lua_gettop(lua);
-            if ffi::lua_cpcall(lua, work, std::ptr::null_mut()) != 0 {
+            let failed = ffi::lua_cpcall(lua, work, std::ptr::null_mut()) != 0;
+            if failed && !std::mem::take(&mut (*room).is_done) {
                 tell(core, Told::Failed(bytes_at(lua, -1)));
             }
             ffi::lua_settop(lua, top);
@@ -406,7 +412,7 @@ unsafe extern "C-unwind" fn locals(lua: *mut ffi::lua_State) -> i32 {
         let core = core(lua);
         let (Some(room), Some(frame)) = (room(core), frame_at(lua, 0, c"l")) else { return 0 };
         each_local(lua, &frame, |name| {
-            if name != b"(*temporary)" {
+            if !ffi::TEMPORARIES.contains(&name) {
                 (*room).out.clear();
                 spell(lua, &raw mut (*room).out, 0);
                 tell(core, Told::Local { name, value: &(*room).out });
@@ -442,7 +448,8 @@ unsafe extern "C-unwind" fn variable(lua: *mut ffi::lua_State) -> i32 {
         }
         for name in [c"KEYS", c"ARGV"] {
             if name.to_bytes() == (*about).as_slice() {
-                ffi::lua_getfield_(lua, ffi::LUA_GLOBALSINDEX, name.as_ptr());
+                ffi::push_globals(lua);
+                ffi::lua_getfield_(lua, -1, name.as_ptr());
                 spell(lua, out, 0);
                 tell(core, Told::Value(&*out));
             }
@@ -476,6 +483,7 @@ unsafe extern "C-unwind" fn eval(lua: *mut ffi::lua_State) -> i32 {
         let core = core(lua);
         let Some(room) = room(core) else { return 0 };
         let thread = ffi::lua_newthread(lua);
+        ffi::allow_hooks(lua);
         (*room).deadline = monotonic_nanos().saturating_add((*room).patience);
         ffi::lua_sethook(thread, Some(eval_hook), ffi::LUA_MASKCOUNT, INTERVAL);
         let before = std::mem::replace(&mut (*core).running, thread);
@@ -483,6 +491,15 @@ unsafe extern "C-unwind" fn eval(lua: *mut ffi::lua_State) -> i32 {
             tell(core, Told::Failed(bytes_at(thread, -1)));
         }
         (*core).running = before;
+        if ffi::SHARES_HOOKS {
+            if (*core).watch.stop.is_none() {
+                ffi::lua_sethook(lua, Some(hook), MASK, INTERVAL);
+            }
+            // An error is what brings the note back that a hook is active.
+            (*room).is_done = true;
+            ffi::lua_pushnil(lua);
+            ffi::lua_error(lua);
+        }
         0
     }
 }
@@ -550,7 +567,14 @@ unsafe fn spell(lua: *mut ffi::lua_State, out: *mut Vec<u8>, depth: usize) {
                 let is = ffi::lua_toboolean(lua, -1) != 0;
                 return (*out).extend_from_slice(if is { b"true" } else { b"false" });
             }
-            ffi::LUA_TNUMBER => return num::format_g(ffi::lua_tonumber(lua, -1), 6, &mut *out),
+            ffi::LUA_TNUMBER => {
+                return match ffi::integer_at(lua, -1) {
+                    Some(integer) => {
+                        (*out).extend_from_slice(itoa::Buffer::new().format(integer).as_bytes());
+                    }
+                    None => num::format_g(ffi::lua_tonumber(lua, -1), 6, &mut *out),
+                };
+            }
             ffi::LUA_TSTRING => return quote(bytes_at(lua, -1), &mut *out),
             ffi::LUA_TTABLE => return spell_table(lua, out, depth),
             ffi::LUA_TFUNCTION => "function",

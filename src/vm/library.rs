@@ -13,10 +13,9 @@
 use std::ffi::{CStr, c_void};
 use std::ptr::NonNull;
 
-use mlua::ffi;
-
 use super::Host;
 use super::core::{Core, Inputs, bytes_at, caught, core, host, push_bytes};
+use super::ffi;
 use super::libs;
 use super::limit::{self, Sort, Stop};
 use super::load::load_text;
@@ -111,8 +110,7 @@ impl Vm {
     ) -> Result<Loaded, LoadFailure> {
         let lua = self.lua.as_ptr();
         let core = self.core.as_ptr();
-        let request: (*const u8, usize) = (text.as_ptr(), text.len());
-        // SAFETY: (1) reasons L and C. The host is lent as in `Vm::run`; the request and the text outlive the call.
+        // SAFETY: (1) reasons L and C. The host is lent as in `Vm::run`; the text outlives the call.
         // What is pushed outside protected calls is there already or needs no memory.
         unsafe {
             let places = self.library_places().ok_or(LoadFailure::Memory)?;
@@ -126,8 +124,8 @@ impl Vm {
             limit::install(lua, core);
             (*core).watch.control.begin(Sort::Load);
             ffi::lua_rawgeti_(lua, ffi::LUA_REGISTRYINDEX, places.load);
-            ffi::lua_pushlightuserdata(lua, (&raw const request).cast_mut().cast::<c_void>());
-            let status = ffi::lua_pcall(lua, 1, 0, HANDLER);
+            (*core).source = (text.as_ptr(), text.len());
+            let status = ffi::lua_pcall(lua, 0, 0, HANDLER);
             (*core).library.is_loading = false;
             let failure = match status {
                 _ if (*core).watch.stop == Some(Stop::TimeLimit) => Some(LoadFailure::OutOfTime),
@@ -196,7 +194,7 @@ impl Vm {
             (*core).watch.control.begin(Sort::Function);
             if !function.is_plain {
                 ffi::lua_rawgeti_(lua, ffi::LUA_REGISTRYINDEX, places.function_globals);
-                ffi::lua_replace(lua, ffi::LUA_GLOBALSINDEX);
+                ffi::set_globals(lua);
             }
             ffi::lua_rawgeti_(lua, ffi::LUA_REGISTRYINDEX, function.reference);
             let mut status = 0;
@@ -210,7 +208,7 @@ impl Vm {
             let result = self.conclude(status);
             if !function.is_plain {
                 ffi::lua_rawgeti_(lua, ffi::LUA_REGISTRYINDEX, places.script_globals);
-                ffi::lua_replace(lua, ffi::LUA_GLOBALSINDEX);
+                ffi::set_globals(lua);
             }
             (*core).watch.control.end();
             drop(lent);
@@ -383,15 +381,15 @@ unsafe extern "C-unwind" fn make_arguments(lua: *mut ffi::lua_State) -> i32 {
     }
 }
 
-/// Compiles and runs the text that its argument points to, and then finds what it registered. Its upvalues are the
+/// Compiles and runs the text that the core points to, and then finds what it registered. Its upvalues are the
 /// environments: of loading, and of functions the proxy, the table behind it and the plain one.
 unsafe extern "C-unwind" fn load_library(lua: *mut ffi::lua_State) -> i32 {
-    // SAFETY: (7) reasons L and C; `Vm::load_library` passes a pointer to a pointer and a length that outlive the call.
-    // `Functions` is plain data.
+    // SAFETY: (7) reasons L and C; `Vm::load_library` notes a pointer and a length that outlive the call. `Functions`
+    // is plain data.
     unsafe {
-        let request = ffi::lua_touserdata(lua, 1).cast::<(*const u8, usize)>();
-        let text = std::slice::from_raw_parts((*request).0, (*request).1);
         let core = core(lua);
+        let (first, len) = (*core).source;
+        let text = std::slice::from_raw_parts(first, len);
         if load_text(lua, text, LIBRARY) != 0 {
             let message = bytes_at(lua, -1);
             (*core).error.clear();
@@ -400,7 +398,7 @@ unsafe extern "C-unwind" fn load_library(lua: *mut ffi::lua_State) -> i32 {
         }
         (*core).library.is_compiled = true;
         ffi::lua_pushvalue(lua, ffi::lua_upvalueindex(1));
-        ffi::lua_setfenv(lua, -2);
+        ffi::set_environment(lua);
         (*core).library.is_loading = true;
         ffi::lua_call(lua, 0, 0);
         (*core).library.is_loading = false;
@@ -437,7 +435,8 @@ unsafe fn finish(lua: *mut ffi::lua_State, core: *mut Core) {
                 if !is_c {
                     let dump = &raw mut (*core).dump;
                     (*dump).clear();
-                    let complete = ffi::lua_dump_(lua, write_dump, dump.cast::<c_void>()) == 0;
+                    let complete =
+                        ffi::READS_BYTECODE && ffi::lua_dump_(lua, write_dump, dump.cast::<c_void>()) == 0;
                     wants = functions.add(if complete { &*dump } else { &[] });
                 }
                 if at <= callbacks {
@@ -479,7 +478,7 @@ unsafe fn finish(lua: *mut ffi::lua_State, core: *mut Core) {
             ffi::lua_rawgeti_(lua, Reached::LIST, at);
             if ffi::lua_type(lua, -1) == ffi::LUA_TFUNCTION && ffi::lua_iscfunction(lua, -1) == 0 {
                 ffi::lua_pushvalue(lua, ffi::lua_upvalueindex(environment));
-                ffi::lua_setfenv(lua, -2);
+                ffi::set_environment(lua);
             }
             ffi::lua_settop(lua, Reached::LIST);
         }

@@ -11,10 +11,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use mlua::ffi;
-
-use super::core::{Core, caught, core, host};
+use super::core::{Core, Place, caught, core, host};
+use super::ffi;
 use super::reply::push_error;
+use super::setup::HANDLER_SOURCE;
 use crate::clock::monotonic_nanos;
 use crate::error::Error;
 
@@ -360,6 +360,16 @@ pub(super) unsafe fn raise(lua: *mut ffi::lua_State, stop: Stop) -> ! {
     }
 }
 
+/// Whether the error handler runs and must not be disturbed, as an error in it is the last word in some dialects. It ends
+/// by itself.
+pub(super) unsafe fn is_handling(lua: *mut ffi::lua_State) -> bool {
+    // SAFETY: (13) reason L.
+    unsafe {
+        ffi::HANDLES_ONE_ERROR
+            && Place::current(lua, 0).is_some_and(|place| place.source() == HANDLER_SOURCE.to_bytes())
+    }
+}
+
 /// Pushes the error that ends the script.
 unsafe fn push_stop(lua: *mut ffi::lua_State, stop: Stop) {
     // SAFETY: (12) reason L.
@@ -369,6 +379,16 @@ unsafe fn push_stop(lua: *mut ffi::lua_State, stop: Stop) {
             Stop::Kill => push_error(lua, killed(lua), false),
             Stop::Abort => push_error(lua, Error::SCRIPT_ABORTED.as_bytes(), false),
         }
+    }
+}
+
+/// The line of the error that ends the script.
+pub(super) unsafe fn line(lua: *mut ffi::lua_State, stop: Stop) -> Vec<u8> {
+    match stop {
+        Stop::TimeLimit => Error::SCRIPT_TIMED_OUT.as_bytes().to_vec(),
+        // SAFETY: (14) reason C.
+        Stop::Kill => unsafe { killed(lua).to_vec() },
+        Stop::Abort => Error::SCRIPT_ABORTED.as_bytes().to_vec(),
     }
 }
 
@@ -417,7 +437,9 @@ unsafe extern "C-unwind" fn hook(lua: *mut ffi::lua_State, _: *mut ffi::lua_Debu
         let core = core(lua);
         let watch = &raw mut (*core).watch;
         let before = (*watch).last_look;
-        if let Some(Some(stop)) = caught(|| look(core)) {
+        if let Some(Some(stop)) = caught(|| look(core))
+            && !is_handling(lua)
+        {
             raise(lua, stop);
         }
         let passed = (*watch).last_look.saturating_sub(before);
@@ -429,6 +451,12 @@ unsafe extern "C-unwind" fn hook(lua: *mut ffi::lua_State, _: *mut ffi::lua_Debu
         };
         // In any case: the hook may have been armed to fire earlier than usual.
         (*watch).interval = next;
-        ffi::lua_sethook(lua, Some(hook), ffi::LUA_MASKCOUNT, next);
+        if !ffi::WALKS_TO_SET_HOOKS {
+            ffi::lua_sethook(lua, Some(hook), ffi::LUA_MASKCOUNT, next);
+        } else if ffi::lua_gethookcount(lua) != next {
+            ffi::lua_sethook(lua, Some(hook), ffi::LUA_MASKCOUNT, next);
+            // That may take long, and says nothing about the script's instructions.
+            (*watch).last_look = monotonic_nanos();
+        }
     }
 }

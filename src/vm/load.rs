@@ -3,9 +3,8 @@
 
 use std::ffi::{CStr, c_char, c_void};
 
-use mlua::ffi;
-
 use super::core::{bytes_at, push_bytes};
+use super::ffi;
 use super::limit;
 
 /// The byte that bytecode begins with.
@@ -30,9 +29,10 @@ unsafe fn refuse_bytecode(lua: *mut ffi::lua_State, name: &CStr) -> i32 {
     unsafe {
         let status = ffi::luaL_loadbuffer(lua, c"\x01".as_ptr(), 1, name.as_ptr());
         let message = bytes_at(lua, -1);
-        if let Some(start) = message.strip_suffix(b"char(1)'") {
+        let (one, bytecode) = ffi::CONTROL_BYTES;
+        if let Some(start) = message.strip_suffix(one) {
             push_bytes(lua, start);
-            push_bytes(lua, b"char(27)'");
+            push_bytes(lua, bytecode);
             ffi::lua_concat(lua, 2);
             ffi::lua_remove(lua, -2);
         }
@@ -53,23 +53,63 @@ pub(super) unsafe extern "C-unwind" fn loadstring(lua: *mut ffi::lua_State) -> i
     }
 }
 
-/// `load(reader [, name])`.
+/// Where `load` keeps the present piece on the stack.
+const PIECE: i32 = 5;
+
+/// `load(reader [, name])`, and in newer dialects `load(reader or text [, name [, mode [, environment]]])`.
 pub(super) unsafe extern "C-unwind" fn load(lua: *mut ffi::lua_State) -> i32 {
     // SAFETY: (4) reason L; `Pieces` is plain data, and Lua uses it only until `lua_load` returns.
     unsafe {
+        let has_environment = ffi::LOADS_TEXT && ffi::lua_gettop(lua) >= 4;
+        if ffi::LOADS_TEXT && is_binary_only(lua) {
+            return answer(lua, ffi::LUA_ERRSYNTAX);
+        }
+        if ffi::LOADS_TEXT && ffi::lua_isstring(lua, 1) != 0 {
+            ffi::lua_settop(lua, 4);
+            let mut len = 0;
+            let first = ffi::lua_tolstring(lua, 1, &mut len);
+            let name = ffi::luaL_optlstring(lua, 2, first, std::ptr::null_mut());
+            let source = std::slice::from_raw_parts(first.cast::<u8>(), len);
+            let status = load_text(lua, source, CStr::from_ptr(name));
+            return answer_with_environment(lua, status, has_environment);
+        }
         let name = ffi::luaL_optlstring(lua, 2, c"=(load)".as_ptr(), std::ptr::null_mut());
         ffi::luaL_checktype(lua, 1, ffi::LUA_TFUNCTION);
-        // The function, the argument that is the name, a place that keeps the present piece alive, and the name as the
-        // compiler makes it: until a function has it, the compiler holds it where the collector does not look, and
-        // the reader may collect.
-        ffi::lua_settop(lua, 3);
+        // The arguments, a place that keeps the present piece alive, and the name as the compiler makes it: until a
+        // function has it, the compiler holds it where the collector does not look, and the reader may collect.
+        ffi::lua_settop(lua, PIECE);
         ffi::lua_pushstring_(lua, name);
         let mut pieces = Pieces { started: false, bytecode: false };
         let data = (&raw mut pieces).cast::<c_void>();
         let mut status = ffi::lua_load(lua, next_piece, data, name);
         if pieces.bytecode {
-            ffi::lua_settop(lua, 3);
+            ffi::lua_settop(lua, PIECE);
             status = refuse_bytecode(lua, CStr::from_ptr(name));
+        }
+        answer_with_environment(lua, status, has_environment)
+    }
+}
+
+/// Whether the third argument of `load` is a mode without text; then the message is on the stack.
+unsafe fn is_binary_only(lua: *mut ffi::lua_State) -> bool {
+    // SAFETY: (7) reason L; the mode stays on the stack.
+    unsafe {
+        let mode = ffi::luaL_optlstring(lua, 3, c"t".as_ptr(), std::ptr::null_mut());
+        let is = !CStr::from_ptr(mode).to_bytes().contains(&b't');
+        if is {
+            ffi::lua_pushfstring(lua, c"attempt to load a text chunk (mode is '%s')".as_ptr(), mode);
+        }
+        is
+    }
+}
+
+/// As [`answer`], with the fourth argument of `load` as the function's environment.
+unsafe fn answer_with_environment(lua: *mut ffi::lua_State, status: i32, has_environment: bool) -> i32 {
+    // SAFETY: (8) reason L.
+    unsafe {
+        if status == 0 && has_environment {
+            ffi::lua_pushvalue(lua, 4);
+            ffi::set_environment(lua);
         }
         answer(lua, status)
     }
@@ -87,7 +127,7 @@ unsafe extern "C-unwind" fn next_piece(
     size: *mut usize,
 ) -> *const c_char {
     // SAFETY: (5) reason L; `data` is the `Pieces` of the running `load`. The reader sees the stack frame of `load`,
-    // whose third place keeps the piece.
+    // which keeps the piece.
     unsafe {
         let pieces = data.cast::<Pieces>();
         // A reader written in C runs no instruction, and some never end: `load(collectgarbage)`.
@@ -102,8 +142,8 @@ unsafe extern "C-unwind" fn next_piece(
         if ffi::lua_isstring(lua, -1) == 0 {
             ffi::luaL_error(lua, c"reader function must return a string".as_ptr());
         }
-        ffi::lua_replace(lua, 3);
-        let piece = ffi::lua_tolstring(lua, 3, size);
+        ffi::lua_replace(lua, PIECE);
+        let piece = ffi::lua_tolstring(lua, PIECE, size);
         if !(*pieces).started && *size > 0 {
             (*pieces).started = true;
             if *piece.cast::<u8>() == BYTECODE {

@@ -7,9 +7,8 @@
 
 use std::ffi::c_void;
 
-use mlua::ffi;
-
 use super::core::{Core, PROTECTED, core};
+use super::ffi;
 
 const READ_ONLY: &std::ffi::CStr = c"Attempt to modify a readonly table";
 
@@ -185,18 +184,6 @@ pub(super) const BASE: &[(&std::ffi::CStr, ffi::lua_CFunction)] = &[
 pub(super) const TABLE: &[(&std::ffi::CStr, ffi::lua_CFunction)] =
     &[(c"foreach", foreach), (c"insert", insert)];
 
-/// The stock function that a wrapper stands for, its first upvalue, called in the wrapper's own frame: errors name
-/// the wrapper's caller and its arguments as if the stock function had been called.
-pub(super) unsafe fn stock(lua: *mut ffi::lua_State) -> i32 {
-    // SAFETY: (7) reason L; set-up made the first upvalue a C function.
-    unsafe {
-        match ffi::lua_tocfunction(lua, ffi::lua_upvalueindex(1)) {
-            Some(function) => function(lua),
-            None => 0,
-        }
-    }
-}
-
 unsafe extern "C-unwind" fn getmetatable(lua: *mut ffi::lua_State) -> i32 {
     // SAFETY: (8) reason L.
     unsafe {
@@ -206,7 +193,7 @@ unsafe extern "C-unwind" fn getmetatable(lua: *mut ffi::lua_State) -> i32 {
             return 1;
         }
         if behind(lua, 1).is_none() {
-            return stock(lua);
+            return ffi::getmetatable(lua);
         }
         refuse_globals(lua, 1, c"Script attempted to access metatable of global environment");
         if is_globals(lua, 1) {
@@ -225,7 +212,7 @@ unsafe extern "C-unwind" fn setmetatable(lua: *mut ffi::lua_State) -> i32 {
             refuse_globals(lua, 1, c"Script attempted to set metatable of global environment");
             refuse(lua);
         }
-        stock(lua)
+        ffi::setmetatable(lua)
     }
 }
 
@@ -240,7 +227,7 @@ unsafe extern "C-unwind" fn rawget(lua: *mut ffi::lua_State) -> i32 {
             ffi::lua_rawget_(lua, 1);
             return 1;
         }
-        stock(lua)
+        ffi::rawget(lua)
     }
 }
 
@@ -253,7 +240,7 @@ unsafe extern "C-unwind" fn rawset(lua: *mut ffi::lua_State) -> i32 {
             refuse_globals(lua, 1, c"Script attempted to access rawset with global environment");
             refuse(lua);
         }
-        stock(lua)
+        ffi::rawset(lua)
     }
 }
 
@@ -282,6 +269,11 @@ pub(super) unsafe extern "C-unwind" fn next(lua: *mut ffi::lua_State) -> i32 {
 unsafe extern "C-unwind" fn pairs(lua: *mut ffi::lua_State) -> i32 {
     // SAFETY: (13) reason L.
     unsafe {
+        if ffi::HAS_PAIRS && ffi::luaL_getmetafield(lua, 1, c"__pairs".as_ptr()) != ffi::LUA_TNIL {
+            ffi::lua_pushvalue(lua, 1);
+            ffi::lua_call(lua, 1, 3);
+            return 3;
+        }
         ffi::luaL_checktype(lua, 1, ffi::LUA_TTABLE);
         ffi::lua_pushvalue(lua, ffi::lua_upvalueindex(1));
         ffi::lua_pushvalue(lua, 1);
@@ -301,7 +293,7 @@ unsafe extern "C-unwind" fn insert(lua: *mut ffi::lua_State) -> i32 {
             }
             refuse(lua);
         }
-        stock(lua)
+        ffi::stock(lua)
     }
 }
 
@@ -312,6 +304,6 @@ unsafe extern "C-unwind" fn foreach(lua: *mut ffi::lua_State) -> i32 {
             ffi::lua_rawgeti_(lua, ffi::LUA_REGISTRYINDEX, real);
             ffi::lua_replace(lua, 1);
         }
-        stock(lua)
+        ffi::stock(lua)
     }
 }

@@ -12,9 +12,8 @@
 //! 2. Where a place `is_kept`, the registry has the string of its bytes under the place's
 //!    [`reference`](Recent::reference).
 
-use mlua::ffi;
-
 use super::core::core;
+use super::ffi;
 
 /// Places for strings.
 const PLACES: usize = 32;

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use mlua::ffi;
-
 use super::core::{Core, push_bytes};
+use super::ffi;
 use super::recent::{Known, Recent};
 use super::run::KEPT;
 use crate::error::Error;
@@ -274,7 +273,7 @@ pub(super) unsafe fn push(lua: *mut ffi::lua_State, core: *mut Core) {
                 ffi::lua_rawgeti_(lua, ffi::LUA_REGISTRYINDEX, (*tokens).recent.reference(place));
             }
             Token::Bulk(span) if (*tokens).count == 1 => push_bytes(lua, span.of(&(*tokens).bytes)),
-            Token::Integer(number) if (*tokens).count == 1 => ffi::lua_pushnumber(lua, number as f64),
+            Token::Integer(number) if (*tokens).count == 1 => ffi::push_integer(lua, number),
             _ => push_any(lua, core),
         }
     }
@@ -352,7 +351,7 @@ unsafe fn push_token(lua: *mut ffi::lua_State, tokens: *mut Tokens, token: Token
                 None
             }
             Token::Integer(number) => {
-                ffi::lua_pushnumber(lua, number as f64);
+                ffi::push_integer(lua, number);
                 None
             }
             Token::Ok => {

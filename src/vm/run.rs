@@ -4,14 +4,13 @@ use std::ffi::{CStr, c_char, c_void};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use mlua::ffi;
-
 use super::alloc::Memory;
 use super::convert;
 use super::core::{
     Core, FEW_ARGS, Input, Inputs, Kept, Place, RawFailure, SLOTS, SharedTable, Slots, bytes_at, core,
     push_bytes,
 };
+use super::ffi;
 use super::library::LibraryRoom;
 use super::libs::{HostRoom, Json, JsonSettings, Level};
 use super::limit::{self, Control, Sort, Stop, Watch};
@@ -69,7 +68,7 @@ impl Function {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "lua51"))]
 impl Function {
     pub(super) fn is_counted(self) -> bool {
         self.needs.counting
@@ -148,6 +147,7 @@ impl Vm {
             too_large: false,
             failure: RawFailure::default(),
             dump: Vec::new(),
+            source: (std::ptr::null(), 0),
             compiled: None,
             protected: [(std::ptr::null(), 0); PROTECTED],
             protected_len: 0,
@@ -156,6 +156,8 @@ impl Vm {
             tuned_gc: false,
             reads_stack: false,
             debug: None,
+            #[cfg(feature = "luajit")]
+            nesting: 0,
         });
         let core = NonNull::from(Box::leak(core));
         // SAFETY: (2) reasons L and C of the layer's head; set-up runs in protected mode, and the names under which it
@@ -171,7 +173,9 @@ impl Vm {
                 return Err(Error::VM_MEMORY);
             }
             // If memory for this is refused, arguments are read the long way.
-            ffi::lua_cpcall(lua, stack::probe, std::ptr::null_mut());
+            if ffi::READS_STACK {
+                ffi::lua_cpcall(lua, stack::probe, std::ptr::null_mut());
+            }
             ffi::lua_settop(lua, 0);
             for name in [HANDLER_NAME, PREPARE_NAME, CONVERT_NAME, DESCRIBE_NAME, LOAD_NAME, FILL_NAME] {
                 ffi::lua_getfield_(lua, ffi::LUA_REGISTRYINDEX, name.as_ptr());
@@ -210,7 +214,7 @@ impl Vm {
     #[cfg(test)]
     pub(crate) fn fail_allocation_after(&mut self, count: Option<u64>) {
         // SAFETY: (5) reason C.
-        unsafe { (*self.core.as_ptr()).memory.fail_after = count };
+        unsafe { (*self.core.as_ptr()).memory.fail_after(count) };
     }
 
     /// Lets arguments be read off the stack or through the API, and says which way it was; for tests.
@@ -221,7 +225,7 @@ impl Vm {
     }
 
     /// Whether scripts that are compiled from now on are written anew, so that what cannot change is not looked up.
-    #[cfg(test)]
+    #[cfg(all(test, feature = "lua51"))]
     pub(crate) fn set_rewrites(&mut self, rewrites: bool) {
         // SAFETY: (27) reason C.
         unsafe { (*self.core.as_ptr()).rewrites = rewrites };
@@ -261,13 +265,12 @@ impl Vm {
             with_prologue = [prologue, source].concat();
             &with_prologue
         };
-        let request: (*const u8, usize) = (source.as_ptr(), source.len());
-        // SAFETY: (8) reason L; the request and the source outlive the call, light user data and values that are on
-        // the stack already need no memory, and the stack has room for them (`LUA_MINSTACK`).
+        // SAFETY: (8) reasons L and C; the source outlives the call, values that are on the stack already need no
+        // memory, and the stack has room for them (`LUA_MINSTACK`).
         unsafe {
+            (*self.core.as_ptr()).source = (source.as_ptr(), source.len());
             ffi::lua_pushvalue(lua, LOAD);
-            ffi::lua_pushlightuserdata(lua, (&raw const request).cast_mut().cast::<c_void>());
-            let status = ffi::lua_pcall(lua, 1, 1, 0);
+            let status = ffi::lua_pcall(lua, 0, 1, 0);
             let result = match (*self.core.as_ptr()).compiled {
                 Some(function) if status == 0 => Ok(function),
                 _ => Err(bytes_at(lua, -1).to_vec()),
@@ -327,6 +330,7 @@ impl Vm {
             let mut has_long = false;
             if status == 0 {
                 ffi::lua_rawgeti_(lua, ffi::LUA_REGISTRYINDEX, function.reference);
+                ffi::renew_environment(lua);
                 if !function.slots.is_empty() {
                     let elements = [keys, args];
                     has_long = elements.iter().any(|all| holds_long(all));
@@ -392,6 +396,13 @@ impl Vm {
             let failure = match status {
                 _ if (*core).watch.stop == Some(Stop::TimeLimit) => Some(Failure::OutOfTime),
                 0 => None,
+                // What had to stop it came in the middle of its error handler, and is still what ended it.
+                ffi::LUA_ERRERR if ffi::HANDLES_ONE_ERROR && (*core).watch.stop.is_some() => {
+                    (*core).watch.stop.map(|stop| {
+                        let line = limit::line(lua, stop);
+                        Failure::Raised(Box::new(Raised { line, place: None, counted: false }))
+                    })
+                }
                 _ => Some(self.failure(status)),
             };
             limit::uninstall(lua, core);
@@ -472,9 +483,7 @@ impl Vm {
             }
             if (*core).tuned_gc {
                 (*core).tuned_gc = false;
-                ffi::lua_gc(lua, ffi::LUA_GCSETPAUSE, 200);
-                ffi::lua_gc(lua, ffi::LUA_GCSETSTEPMUL, 200);
-                ffi::lua_gc(lua, ffi::LUA_GCRESTART, 0);
+                ffi::reset_collector(lua);
             }
             // Lua 5.1 does not collect when an allocation is refused: it must start with room.
             let limit = (*core).memory.limit;
@@ -507,8 +516,10 @@ impl Drop for Vm {
     fn drop(&mut self) {
         // SAFETY: (14) reason C; the state goes first, as its allocator uses the core.
         unsafe {
-            ffi::lua_close(self.lua.as_ptr());
-            debug_assert_eq!((*self.core.as_ptr()).memory.used, 0, "Lua gave every block back");
+            if !(ffi::LEAKS_WHEN_REFUSED && (*self.core.as_ptr()).memory.was_refused) {
+                ffi::lua_close(self.lua.as_ptr());
+                debug_assert_eq!((*self.core.as_ptr()).memory.used, 0, "Lua gave every block back");
+            }
             drop(Box::from_raw(self.core.as_ptr()));
         }
     }
@@ -640,18 +651,18 @@ pub(super) unsafe extern "C-unwind" fn prepare(lua: *mut ffi::lua_State) -> i32 
     }
 }
 
-/// Compiles the source that its argument points to and leaves the function in the core; answers the message if that
+/// Compiles the source that the core points to and leaves the function in the core; answers the message if that
 /// fails. Its upvalues are the table of globals, the plain environment, and the closure of [`prepare`].
 pub(super) unsafe extern "C-unwind" fn compile(lua: *mut ffi::lua_State) -> i32 {
-    // SAFETY: (17) reason L; `Vm::compile` passes a pointer to a pointer and a length that outlive the call.
+    // SAFETY: (17) reasons L and C; `Vm::compile` notes a pointer and a length that outlive the call.
     unsafe {
-        let request = ffi::lua_touserdata(lua, 1).cast::<(*const u8, usize)>();
-        let source = std::slice::from_raw_parts((*request).0, (*request).1);
+        let (first, len) = (*core(lua)).source;
+        let source = std::slice::from_raw_parts(first, len);
         (*core(lua)).compiled = None;
         if load_text(lua, source, SCRIPT) == 0 {
             let dump = &raw mut (*core(lua)).dump;
             (*dump).clear();
-            let complete = ffi::lua_dump_(lua, write_dump, dump.cast::<c_void>()) == 0;
+            let complete = ffi::READS_BYTECODE && ffi::lua_dump_(lua, write_dump, dump.cast::<c_void>()) == 0;
             let needs = Needs::of(if complete { &*dump } else { &[] });
             let mut function = Function { reference: 0, needs, slots: Slots::default(), prepares: false };
             if complete && (*core(lua)).rewrites {
@@ -664,7 +675,7 @@ pub(super) unsafe extern "C-unwind" fn compile(lua: *mut ffi::lua_State) -> i32 
             };
             if let Some(upvalue) = environment {
                 ffi::lua_pushvalue(lua, ffi::lua_upvalueindex(upvalue));
-                ffi::lua_setfenv(lua, -2);
+                ffi::set_environment(lua);
             }
             function.reference = ffi::luaL_ref(lua, ffi::LUA_REGISTRYINDEX);
             (*core(lua)).compiled = Some(function);

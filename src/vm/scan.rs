@@ -364,5 +364,7 @@ impl<'d> Reader<'d> {
     }
 }
 
+// Of what is read in other dialects nothing is believed.
 #[cfg(test)]
+#[cfg(feature = "lua51")]
 mod tests;

@@ -2,9 +2,8 @@
 
 use std::ffi::{CStr, c_void};
 
-use mlua::ffi;
-
 use super::core::{Core, core, push_bytes};
+use super::ffi;
 use super::load::{load, load_text, loadstring};
 use super::protect::{self, BASE, GLOBALS, STRING_META, TABLE, protect};
 use super::scan::HARMLESS;
@@ -46,6 +45,9 @@ return function(err)
 end
 ";
 
+/// The name of its chunk.
+pub(super) const HANDLER_SOURCE: &CStr = c"@err_handler_def";
+
 /// Stack positions that stay filled as long as the state lives.
 pub(super) const HANDLER: i32 = 1;
 pub(super) const PREPARE: i32 = 2;
@@ -60,36 +62,36 @@ pub(super) const BASE_TOP: i32 = 6;
 pub(super) unsafe extern "C-unwind" fn open(lua: *mut ffi::lua_State) -> i32 {
     // SAFETY: (1) reason L; all is plain data, so that running out of memory may jump out anywhere.
     unsafe {
-        for (name, library) in [
-            (c"", ffi::luaopen_base as ffi::lua_CFunction),
-            (c"table", ffi::luaopen_table),
-            (c"string", ffi::luaopen_string),
-            (c"math", ffi::luaopen_math),
-            (c"debug", ffi::luaopen_debug),
-        ] {
-            ffi::lua_pushcclosure(lua, library, 0);
-            ffi::lua_pushstring_(lua, name.as_ptr());
-            ffi::lua_call(lua, 1, 0);
-        }
-        ffi::lua_settop(lua, 0);
-        ffi::lua_pushvalue(lua, ffi::LUA_GLOBALSINDEX);
+        ffi::open_libraries(lua);
+        ffi::push_globals(lua);
         let globals = 1;
 
         // The error handler keeps the stock functions that it needs as upvalues.
-        load_text(lua, ERROR_HANDLER, c"@err_handler_def");
+        load_text(lua, ERROR_HANDLER, HANDLER_SOURCE);
         ffi::lua_getfield_(lua, globals, c"debug".as_ptr());
         ffi::lua_getfield_(lua, -1, c"getinfo".as_ptr());
         ffi::lua_replace(lua, -2);
         ffi::lua_call(lua, 1, 1);
         ffi::lua_setfield(lua, ffi::LUA_REGISTRYINDEX, run::HANDLER_NAME.as_ptr());
 
-        for name in HIDDEN {
+        for name in HIDDEN.iter().chain(ffi::HIDDEN) {
             ffi::lua_pushnil(lua);
             ffi::lua_setfield(lua, globals, name.as_ptr());
         }
         for (name, function) in [(c"load", load as ffi::lua_CFunction), (c"loadstring", loadstring)] {
             ffi::lua_pushcclosure(lua, function, 0);
             ffi::lua_setfield(lua, globals, name.as_ptr());
+        }
+        for (library, name, known) in ffi::ALIASES {
+            ffi::lua_getfield_(lua, globals, library.as_ptr());
+            ffi::lua_getfield_(lua, -1, known.as_ptr());
+            ffi::lua_setfield(lua, -2, name.as_ptr());
+            ffi::lua_settop(lua, globals);
+        }
+        for (library, name, function) in ffi::POLYFILLS {
+            ffi::lua_getfield_(lua, globals, library.as_ptr());
+            wrap(lua, ffi::lua_gettop(lua), name, *function);
+            ffi::lua_settop(lua, globals);
         }
         for (name, function) in BASE.iter().chain(libs::BASE) {
             wrap(lua, globals, name, *function);
@@ -159,7 +161,7 @@ pub(super) unsafe extern "C-unwind" fn open(lua: *mut ffi::lua_State) -> i32 {
         ffi::lua_setfield(lua, ffi::LUA_REGISTRYINDEX, GLOBALS.as_ptr());
         ffi::lua_pushvalue(lua, -1);
         ffi::lua_setfield(lua, globals, c"_G".as_ptr());
-        ffi::lua_replace(lua, ffi::LUA_GLOBALSINDEX);
+        ffi::set_globals(lua);
 
         // Lua makes this message after it has left the outermost protected call; once it exists, making it takes no
         // memory that could be refused there.
@@ -224,6 +226,9 @@ unsafe fn install(lua: *mut ffi::lua_State, library: &CStr, functions: &[(&CStr,
     }
 }
 
+/// More places than the stack of a new state has.
+const ROOMY: i32 = 100;
+
 /// Makes a state over a core, with nothing in it.
 pub(super) unsafe fn new_state(core: *mut Core) -> *mut ffi::lua_State {
     // SAFETY: (4) reason C; the allocator takes its user data for a `Core`.
@@ -231,6 +236,10 @@ pub(super) unsafe fn new_state(core: *mut Core) -> *mut ffi::lua_State {
         let lua = ffi::lua_newstate(super::alloc::allocate, core.cast::<c_void>());
         if !lua.is_null() {
             ffi::lua_atpanic(lua, panic);
+            if ffi::ALLOCATES_AS_5_4 {
+                (*core).memory.find_stack();
+                ffi::lua_checkstack(lua, ROOMY);
+            }
         }
         lua
     }

@@ -15,9 +15,8 @@
 
 use std::ffi::{c_int, c_void};
 
-use mlua::ffi;
-
 use super::core::{bytes_at, push_bytes};
+use super::ffi;
 
 /// The beginning of a thread. As every object that is collected it starts with a link, its sort and a mark.
 #[repr(C)]

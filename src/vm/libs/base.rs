@@ -1,11 +1,9 @@
 //! Functions of the base library that differ from the stock ones. The first upvalue is the stock function; that of
 //! `xpcall` is Redis's error handler.
 
-use mlua::ffi;
-
 use crate::vm::core::core;
+use crate::vm::ffi;
 use crate::vm::limit;
-use crate::vm::protect::stock;
 
 pub(in crate::vm) const FUNCTIONS: &[(&std::ffi::CStr, ffi::lua_CFunction)] =
     &[(c"collectgarbage", collectgarbage), (c"pcall", pcall), (c"unpack", unpack), (c"xpcall", xpcall)];
@@ -17,7 +15,7 @@ unsafe extern "C-unwind" fn collectgarbage(lua: *mut ffi::lua_State) -> i32 {
     unsafe {
         limit::check(lua);
         (*core(lua)).tuned_gc = true;
-        stock(lua)
+        ffi::stock(lua)
     }
 }
 
@@ -31,15 +29,22 @@ unsafe extern "C-unwind" fn pcall(lua: *mut ffi::lua_State) -> i32 {
             ffi::lua_pushstring_(lua, c"attempt to call a boolean value".as_ptr());
             return 2;
         }
-        let status = ffi::lua_pcall(lua, count - 1, ffi::LUA_MULTRET, 0);
+        ffi::pcall_then(lua, count - 1, 0, after_pcall)
+    }
+}
+
+unsafe extern "C-unwind" fn after_pcall(lua: *mut ffi::lua_State, status: i32, _: isize) -> i32 {
+    let failed = !matches!(status, 0 | ffi::LUA_YIELD);
+    // SAFETY: (7) reason L.
+    unsafe {
         // The stock function relies on a spare place of the stack that may be in no frame: a Lua built with its own
         // checks, as in debug builds, ends the process there.
         if ffi::lua_checkstack(lua, 1) == 0 {
             return too_many_results(lua);
         }
-        ffi::lua_pushboolean(lua, i32::from(status == 0));
+        ffi::lua_pushboolean(lua, i32::from(!failed));
         ffi::lua_insert(lua, 1);
-        if status != 0 && ffi::lua_istable(lua, 2) != 0 {
+        if failed && ffi::lua_istable(lua, 2) != 0 {
             ffi::lua_getfield_(lua, 2, c"err".as_ptr());
             // A field that is no text stays as a third result, as in Redis.
             if ffi::lua_isstring(lua, -1) != 0 {
@@ -95,22 +100,34 @@ unsafe extern "C-unwind" fn xpcall(lua: *mut ffi::lua_State) -> i32 {
     // SAFETY: (4) reason L.
     unsafe {
         ffi::luaL_checkany(lua, 2);
-        ffi::lua_settop(lua, 2);
+        let count = if ffi::HANDS_ON_ARGUMENTS { ffi::lua_gettop(lua) } else { 2 };
+        ffi::lua_settop(lua, count);
         if ffi::lua_type(lua, 2) == ffi::LUA_TFUNCTION && ffi::lua_iscfunction(lua, 2) == 0 {
             // Redis's own handler ends by itself, and looks at who called it.
             ffi::lua_pushvalue(lua, ffi::lua_upvalueindex(1));
             let is_own = ffi::lua_rawequal(lua, 2, -1) != 0;
-            ffi::lua_settop(lua, 2);
+            ffi::lua_settop(lua, count);
             if !is_own {
+                ffi::lua_pushvalue(lua, 2);
                 ffi::lua_pushcclosure(lua, handle, 1);
+                ffi::lua_replace(lua, 2);
             }
         }
+        // The handler under the function.
+        ffi::lua_pushvalue(lua, 2);
+        ffi::lua_remove(lua, 2);
         ffi::lua_insert(lua, 1);
-        let status = ffi::lua_pcall(lua, 0, ffi::LUA_MULTRET, 1);
+        ffi::pcall_then(lua, count - 2, 1, after_xpcall)
+    }
+}
+
+unsafe extern "C-unwind" fn after_xpcall(lua: *mut ffi::lua_State, status: i32, _: isize) -> i32 {
+    // SAFETY: (8) reason L.
+    unsafe {
         if ffi::lua_checkstack(lua, 1) == 0 {
             return too_many_results(lua);
         }
-        ffi::lua_pushboolean(lua, i32::from(status == 0));
+        ffi::lua_pushboolean(lua, i32::from(matches!(status, 0 | ffi::LUA_YIELD)));
         ffi::lua_replace(lua, 1);
         ffi::lua_gettop(lua)
     }

@@ -2,10 +2,9 @@
 
 use std::ffi::CStr;
 
-use mlua::ffi;
-
 use super::output::register;
 use crate::vm::core::push_bytes;
+use crate::vm::ffi;
 
 /// In the order of Redis, on which the order of the table depends.
 const FUNCTIONS: &[(&CStr, ffi::lua_CFunction)] = &[
@@ -40,6 +39,9 @@ pub(in crate::vm) unsafe fn open(lua: *mut ffi::lua_State) {
 unsafe fn bits(lua: *mut ffi::lua_State, index: i32) -> u32 {
     // SAFETY: (2) reason L.
     unsafe {
+        if let Some(integer) = ffi::integer_at(lua, index) {
+            return integer as u32;
+        }
         let number = ffi::lua_tonumber(lua, index);
         if number == 0.0 {
             // Not a number, perhaps; if so, this raises.
@@ -51,7 +53,7 @@ unsafe fn bits(lua: *mut ffi::lua_State, index: i32) -> u32 {
 
 unsafe fn push(lua: *mut ffi::lua_State, bits: u32) -> i32 {
     // SAFETY: (3) reason L.
-    unsafe { ffi::lua_pushnumber(lua, f64::from(bits as i32)) };
+    unsafe { ffi::push_integer(lua, i64::from(bits as i32)) };
     1
 }
 

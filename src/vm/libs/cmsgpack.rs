@@ -2,10 +2,9 @@
 
 use std::ffi::{CStr, c_int};
 
-use mlua::ffi;
-
 use super::output::{Level, Output, check_stack, raise, raise_text, register, see_through, set_texts};
 use crate::vm::core::{bytes_at, push_bytes};
+use crate::vm::ffi;
 
 /// In the order of Redis, on which the order of the table depends.
 const FUNCTIONS: &[(&CStr, ffi::lua_CFunction)] =
@@ -75,7 +74,10 @@ impl Packer {
                     self.head(bytes.len(), Heads::STRING);
                     self.out.put(bytes);
                 }
-                ffi::LUA_TNUMBER => self.number(ffi::lua_tonumber(lua, -1)),
+                ffi::LUA_TNUMBER => match ffi::integer_at(lua, -1) {
+                    Some(integer) => self.integer(integer),
+                    None => self.number(ffi::lua_tonumber(lua, -1)),
+                },
                 ffi::LUA_TBOOLEAN => self.out.byte(0xc2 + u8::from(ffi::lua_toboolean(lua, -1) != 0)),
                 ffi::LUA_TTABLE if level < DEEPEST => {
                     see_through(lua);
@@ -279,7 +281,7 @@ unsafe fn unpack_values(lua: *mut ffi::lua_State, limit: i64, offset: i64) -> i3
         }
         check_stack(lua, 1, c"in function mp_unpack_full");
         let left = unpacker.rest.len();
-        ffi::lua_pushnumber(lua, if left == 0 { -1.0 } else { (len - left) as f64 });
+        ffi::push_integer(lua, if left == 0 { -1 } else { (len - left) as i64 });
         ffi::lua_insert(lua, 2);
         count + 1
     }
@@ -298,6 +300,7 @@ struct Unpacker<'l> {
 enum Token<'l> {
     Nil,
     Boolean(bool),
+    Integer(i64),
     Number(f64),
     Text(&'l [u8]),
     Array(u32),
@@ -323,7 +326,7 @@ impl<'l> Unpacker<'l> {
     fn token(&mut self) -> Result<Token<'l>, Bad> {
         let [mark] = self.bytes()?;
         Ok(match mark {
-            0..=0x7f => Token::Number(mark.into()),
+            0..=0x7f => Token::Integer(mark.into()),
             0x80..=0x8f => Token::Map((mark & 15).into()),
             0x90..=0x9f => Token::Array((mark & 15).into()),
             0xa0..=0xbf => Token::Text(self.take((mark & 31).into())?),
@@ -331,14 +334,14 @@ impl<'l> Unpacker<'l> {
             0xc2 | 0xc3 => Token::Boolean(mark == 0xc3),
             0xca => Token::Number(f32::from_be_bytes(self.bytes()?).into()),
             0xcb => Token::Number(f64::from_be_bytes(self.bytes()?)),
-            0xcc => Token::Number(self.bytes::<1>()?[0].into()),
-            0xcd => Token::Number(u16::from_be_bytes(self.bytes()?).into()),
-            0xce => Token::Number(u32::from_be_bytes(self.bytes()?).into()),
+            0xcc => Token::Integer(self.bytes::<1>()?[0].into()),
+            0xcd => Token::Integer(u16::from_be_bytes(self.bytes()?).into()),
+            0xce => Token::Integer(u32::from_be_bytes(self.bytes()?).into()),
             // Both are signed.
-            0xcf | 0xd3 => Token::Number(i64::from_be_bytes(self.bytes()?) as f64),
-            0xd0 => Token::Number(i8::from_be_bytes(self.bytes()?).into()),
-            0xd1 => Token::Number(i16::from_be_bytes(self.bytes()?).into()),
-            0xd2 => Token::Number(i32::from_be_bytes(self.bytes()?).into()),
+            0xcf | 0xd3 => Token::Integer(i64::from_be_bytes(self.bytes()?)),
+            0xd0 => Token::Integer(i8::from_be_bytes(self.bytes()?).into()),
+            0xd1 => Token::Integer(i16::from_be_bytes(self.bytes()?).into()),
+            0xd2 => Token::Integer(i32::from_be_bytes(self.bytes()?).into()),
             0xd9 => {
                 let len = self.bytes::<1>()?[0];
                 Token::Text(self.take(len.into())?)
@@ -356,7 +359,7 @@ impl<'l> Unpacker<'l> {
             0xde => Token::Map(u16::from_be_bytes(self.bytes()?).into()),
             0xdf => Token::Map(u32::from_be_bytes(self.bytes()?)),
             0xc1 | 0xc4..=0xc9 | 0xd4..=0xd8 => return Err(Bad::Format),
-            0xe0.. => Token::Number((mark as i8).into()),
+            0xe0.. => Token::Integer((mark as i8).into()),
         })
     }
 
@@ -410,6 +413,10 @@ impl<'l> Unpacker<'l> {
                     }
                     Token::Boolean(is) => {
                         ffi::lua_pushboolean(lua, is.into());
+                        None
+                    }
+                    Token::Integer(number) => {
+                        ffi::push_integer(lua, number);
                         None
                     }
                     Token::Number(number) => {

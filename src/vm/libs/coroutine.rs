@@ -3,20 +3,17 @@
 
 use std::ffi::CStr;
 
-use mlua::ffi;
-
 use crate::vm::core::core;
+use crate::vm::ffi::{self, Resumed};
 use crate::vm::limit;
 
 pub(in crate::vm) const FUNCTIONS: &[(&CStr, ffi::lua_CFunction)] = &[(c"resume", resume), (c"wrap", wrap)];
 
-unsafe extern "C" {
-    /// Lets a coroutine count nested C calls from where its caller is; part of Lua 5.1's API that `ffi` leaves out.
-    fn lua_setlevel(from: *mut ffi::lua_State, to: *mut ffi::lua_State);
-}
-
 /// How a coroutine can be when it is not the one that asks.
-unsafe fn is_suspended(lua: *mut ffi::lua_State, other: *mut ffi::lua_State) -> Result<(), &'static CStr> {
+pub(in crate::vm) unsafe fn is_suspended(
+    lua: *mut ffi::lua_State,
+    other: *mut ffi::lua_State,
+) -> Result<(), &'static CStr> {
     // SAFETY: (1) reason L of the layer's head, of both states; an all-zero `lua_Debug` is what the API fills in.
     unsafe {
         if lua == other {
@@ -40,9 +37,15 @@ unsafe fn is_suspended(lua: *mut ffi::lua_State, other: *mut ffi::lua_State) -> 
     }
 }
 
-/// Runs a coroutine with the values on top; answers how many it left there, or `None` and an error.
-unsafe fn run(lua: *mut ffi::lua_State, other: *mut ffi::lua_State, count: i32) -> Option<i32> {
-    // SAFETY: (2) reasons L and C. `lua_resume` is a protected call, so `running` is put back before anything can jump.
+/// Runs a coroutine with the values on top; answers how many it left there, or `None` and an error. Nobody else has one
+/// that `is_wrapped`: after an error it is closed.
+unsafe fn run(
+    lua: *mut ffi::lua_State,
+    other: *mut ffi::lua_State,
+    count: i32,
+    is_wrapped: bool,
+) -> Option<i32> {
+    // SAFETY: (2) reasons L and C. To resume is a protected call, and to close, so `running` is put back before anything can jump.
     unsafe {
         if ffi::lua_checkstack(other, count) == 0 {
             ffi::luaL_error(lua, c"too many arguments to resume".as_ptr());
@@ -52,16 +55,23 @@ unsafe fn run(lua: *mut ffi::lua_State, other: *mut ffi::lua_State, count: i32) 
             return None;
         }
         ffi::lua_xmove(lua, other, count);
-        lua_setlevel(lua, other);
         let core = core(lua);
         let before = std::mem::replace(&mut (*core).running, other);
-        let status = ffi::lua_resume_(other, count);
+        let resumed = ffi::resume(lua, other, count);
+        let failed = resumed.as_ref().is_some_and(|resumed| !matches!(resumed.status, 0 | ffi::LUA_YIELD));
+        if failed && is_wrapped {
+            ffi::close_failed(lua, other);
+        }
         (*core).running = before;
-        if !matches!(status, 0 | ffi::LUA_YIELD) {
+        let Some(Resumed { results: count, .. }) = resumed else {
+            ffi::lua_settop(other, -count - 1);
+            ffi::lua_pushstring_(lua, c"C stack overflow".as_ptr());
+            return None;
+        };
+        if failed {
             ffi::lua_xmove(other, lua, 1);
             return None;
         }
-        let count = ffi::lua_gettop(other);
         if ffi::lua_checkstack(lua, count + 1) == 0 {
             ffi::luaL_error(lua, c"too many results to resume".as_ptr());
         }
@@ -93,7 +103,7 @@ unsafe extern "C-unwind" fn resume(lua: *mut ffi::lua_State) -> i32 {
         if is_over(lua) {
             return 0;
         }
-        let results = run(lua, other, ffi::lua_gettop(lua) - 1);
+        let results = run(lua, other, ffi::lua_gettop(lua) - 1, false);
         let count = results.unwrap_or(1);
         ffi::lua_pushboolean(lua, i32::from(results.is_some()));
         ffi::lua_insert(lua, -(count + 1));
@@ -123,7 +133,7 @@ unsafe extern "C-unwind" fn wrapped(lua: *mut ffi::lua_State) -> i32 {
             return 0;
         }
         let other = ffi::lua_tothread(lua, ffi::lua_upvalueindex(1));
-        if let Some(count) = run(lua, other, ffi::lua_gettop(lua)) {
+        if let Some(count) = run(lua, other, ffi::lua_gettop(lua), true) {
             return count;
         }
         if ffi::lua_isstring(lua, -1) != 0 {

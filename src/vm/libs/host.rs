@@ -6,8 +6,6 @@
 
 use std::ffi::c_void;
 
-use mlua::ffi;
-
 use crate::blob::Blob;
 use crate::error::{Error, HostComplaint};
 use crate::value::Value;
@@ -15,6 +13,7 @@ use crate::vm::Vm;
 use crate::vm::call::{must_stop, stopped};
 use crate::vm::core::{Core, bytes_at, caught, core, host, push_bytes};
 use crate::vm::debug::note_error;
+use crate::vm::ffi;
 use crate::vm::protect::protect;
 use crate::vm::reply::push_error;
 use crate::vm::run::PREPARE_NAME;
@@ -204,7 +203,10 @@ impl Reading {
             Ok(match ffi::lua_type(lua, index) {
                 ffi::LUA_TNIL => Value::Nil,
                 ffi::LUA_TBOOLEAN => Value::Boolean(ffi::lua_toboolean(lua, index) != 0),
-                ffi::LUA_TNUMBER => number(ffi::lua_tonumber(lua, index)),
+                ffi::LUA_TNUMBER => match ffi::integer_at(lua, index) {
+                    Some(integer) => Value::Integer(integer),
+                    None => number(ffi::lua_tonumber(lua, index)),
+                },
                 ffi::LUA_TSTRING => {
                     let bytes = bytes_at(lua, index);
                     self.spend(bytes.len())?;
@@ -386,7 +388,7 @@ unsafe fn push_scalar(lua: *mut ffi::lua_State, value: &Value) -> bool {
     unsafe {
         match value {
             Value::Nil | Value::NilArray => ffi::lua_pushnil(lua),
-            Value::Integer(number) => ffi::lua_pushnumber(lua, *number as f64),
+            Value::Integer(number) => ffi::push_integer(lua, *number),
             Value::Double(number) => ffi::lua_pushnumber(lua, *number),
             Value::Boolean(is) => ffi::lua_pushboolean(lua, i32::from(*is)),
             Value::Bulk(bytes)

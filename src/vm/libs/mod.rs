@@ -27,7 +27,7 @@ pub(super) use string::FUNCTIONS as STRING;
 pub(super) use table::FUNCTIONS as SORT;
 
 /// What opens a library: it pushes the library's table.
-type Open = unsafe fn(*mut mlua::ffi::lua_State);
+type Open = unsafe fn(*mut super::ffi::lua_State);
 
 /// The libraries that are not Lua's own, by the names of their globals.
 pub(super) const ADDED: &[(&std::ffi::CStr, Open)] = &[

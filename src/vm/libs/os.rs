@@ -2,10 +2,9 @@
 
 use std::ffi::CStr;
 
-use mlua::ffi;
-
 use super::output::register;
 use crate::clock;
+use crate::vm::ffi;
 
 const FUNCTIONS: &[(&CStr, ffi::lua_CFunction)] = &[(c"clock", clock)];
 

@@ -6,9 +6,8 @@
 
 use std::ffi::CStr;
 
-use mlua::ffi;
-
 use crate::vm::core::{Core, core};
+use crate::vm::ffi;
 use crate::vm::{limit, protect};
 
 /// Steps between two looks at the time limit; one takes up to some 100 nanoseconds.

@@ -6,6 +6,8 @@
 
 use std::ffi::CStr;
 
+use crate::vm::ffi;
+
 /// Repetitions and captures that nest deeper than this are an error.
 const DEEPEST: u32 = 1_000;
 const MOST_CAPTURES: usize = 32;
@@ -362,6 +364,7 @@ fn in_class(byte: u8, class: u8) -> bool {
         b'a' => byte.is_ascii_alphabetic(),
         b'c' => byte.is_ascii_control(),
         b'd' => byte.is_ascii_digit(),
+        b'g' if ffi::PATTERNS_KNOW_GRAPHIC => byte.is_ascii_graphic(),
         b'l' => byte.is_ascii_lowercase(),
         b'p' => byte.is_ascii_punctuation(),
         // With the vertical tab, which Rust's own test leaves out.

@@ -1,8 +1,7 @@
 //! `math.random` and `math.randomseed` over the host's generator: the same numbers on every machine, as in Redis.
 
-use mlua::ffi;
-
 use crate::vm::core::{caught, core, host};
+use crate::vm::ffi;
 
 pub(in crate::vm) const FUNCTIONS: &[(&std::ffi::CStr, ffi::lua_CFunction)] =
     &[(c"random", random), (c"randomseed", randomseed)];
@@ -24,7 +23,7 @@ unsafe extern "C-unwind" fn random(lua: *mut ffi::lua_State) -> i32 {
                 if upper < 1 {
                     ffi::luaL_argerror(lua, 1, c"interval is empty".as_ptr());
                 }
-                ffi::lua_pushnumber(lua, (unit * f64::from(upper)).floor() + 1.0);
+                ffi::push_integer(lua, (unit * f64::from(upper)).floor() as i64 + 1);
             }
             2 => {
                 let lower = ffi::luaL_checkinteger(lua, 1) as i32;
@@ -33,7 +32,7 @@ unsafe extern "C-unwind" fn random(lua: *mut ffi::lua_State) -> i32 {
                     ffi::luaL_argerror(lua, 2, c"interval is empty".as_ptr());
                 }
                 let width = upper.wrapping_sub(lower).wrapping_add(1);
-                ffi::lua_pushnumber(lua, (unit * f64::from(width)).floor() + f64::from(lower));
+                ffi::push_integer(lua, (unit * f64::from(width)).floor() as i64 + i64::from(lower));
             }
             _ => {
                 ffi::luaL_error(lua, c"wrong number of arguments".as_ptr());

@@ -2,12 +2,11 @@
 
 use std::ffi::CStr;
 
-use mlua::ffi;
-
 use crate::protocol::{Protocol, REDIS_VERSION, REDIS_VERSION_OF_VALKEY, VALKEY_VERSION, version_number};
 use crate::vm::call::{complaint, read_args, redis_call, redis_pcall};
 use crate::vm::core::{bytes_at, caught, core, host, push_bytes};
 use crate::vm::debug::{self, note_error};
+use crate::vm::ffi;
 use crate::vm::recent;
 use crate::vm::reply::push_error;
 use crate::vm::server::Server;
@@ -27,16 +26,16 @@ const FUNCTIONS: &[(&CStr, ffi::lua_CFunction)] = &[
     (c"status_reply", status_reply),
 ];
 
-const NUMBERS: &[(&CStr, f64)] = &[
-    (c"LOG_DEBUG", 0.0),
-    (c"LOG_VERBOSE", 1.0),
-    (c"LOG_NOTICE", 2.0),
-    (c"LOG_WARNING", 3.0),
-    (c"REPL_NONE", 0.0),
-    (c"REPL_AOF", 1.0),
-    (c"REPL_SLAVE", 2.0),
-    (c"REPL_REPLICA", 2.0),
-    (c"REPL_ALL", 3.0),
+const NUMBERS: &[(&CStr, i64)] = &[
+    (c"LOG_DEBUG", 0),
+    (c"LOG_VERBOSE", 1),
+    (c"LOG_NOTICE", 2),
+    (c"LOG_WARNING", 3),
+    (c"REPL_NONE", 0),
+    (c"REPL_AOF", 1),
+    (c"REPL_SLAVE", 2),
+    (c"REPL_REPLICA", 2),
+    (c"REPL_ALL", 3),
 ];
 
 /// Pushes the table.
@@ -54,7 +53,7 @@ pub(in crate::vm) unsafe fn open(lua: *mut ffi::lua_State) {
             ffi::lua_setfield(lua, -2, name.as_ptr());
         }
         for (name, number) in NUMBERS {
-            ffi::lua_pushnumber(lua, *number);
+            ffi::push_integer(lua, *number);
             ffi::lua_setfield(lua, -2, name.as_ptr());
         }
         if server == Server::Valkey {
@@ -78,7 +77,7 @@ unsafe fn set_version(lua: *mut ffi::lua_State, text: &CStr, number: &CStr, vers
     unsafe {
         push_bytes(lua, version.as_bytes());
         ffi::lua_setfield(lua, -2, text.as_ptr());
-        ffi::lua_pushnumber(lua, f64::from(version_number(version)));
+        ffi::push_integer(lua, version_number(version).into());
         ffi::lua_setfield(lua, -2, number.as_ptr());
     }
 }

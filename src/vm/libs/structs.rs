@@ -2,11 +2,10 @@
 
 use std::ffi::{CStr, c_int};
 
-use mlua::ffi;
-
 use super::output::{Output, check_stack, raise, raise_text, register};
 use crate::num;
 use crate::vm::core::{bytes_at, push_bytes};
+use crate::vm::ffi;
 
 /// In the order of Redis, on which the order of the table depends.
 const FUNCTIONS: &[(&CStr, ffi::lua_CFunction)] = &[(c"pack", pack), (c"unpack", unpack), (c"size", size)];
@@ -140,9 +139,12 @@ unsafe extern "C-unwind" fn pack(lua: *mut ffi::lua_State) -> i32 {
             position = position.wrapping_add(padding + size);
             match option {
                 b'b' | b'B' | b'h' | b'H' | b'l' | b'L' | b'T' | b'i' | b'I' => {
-                    let number = ffi::luaL_checknumber(lua, argument);
+                    let bits = match ffi::integer_at(lua, argument) {
+                        Some(integer) => integer as u64,
+                        None => to_bits(ffi::luaL_checknumber(lua, argument)),
+                    };
                     argument += 1;
-                    put_integer(&mut out, to_bits(number), size, format.is_big);
+                    put_integer(&mut out, bits, size, format.is_big);
                 }
                 b'x' => out.byte(0),
                 b'f' => {
@@ -200,16 +202,16 @@ unsafe fn put_integer(out: &mut Output, mut bits: u64, size: usize, is_big: bool
     unsafe { out.put(&bytes[..size]) };
 }
 
-/// The number of so many bytes; of more than 8 the lowest count.
-fn get_integer(bytes: &[u8], is_big: bool, is_signed: bool) -> f64 {
+/// The bits of the number of so many bytes; of more than 8 the lowest count.
+fn get_integer(bytes: &[u8], is_big: bool, is_signed: bool) -> u64 {
     let add = |sum: u64, byte: &u8| sum << 8 | u64::from(*byte);
     let bits = if is_big { bytes.iter().fold(0, add) } else { bytes.iter().rev().fold(0, add) };
     if !is_signed {
-        return bits as f64;
+        return bits;
     }
     // The shift is by its lowest six bits, as in the machine: sizes past 8 take another bit for the sign.
     let sign = u64::MAX.wrapping_shl((bytes.len() as u32 * 8).wrapping_sub(1));
-    (if bits & sign != 0 { bits | sign } else { bits }) as i64 as f64
+    if bits & sign != 0 { bits | sign } else { bits }
 }
 
 /// `struct.unpack(format, data[, position])`: the values, and the position behind them.
@@ -239,7 +241,12 @@ unsafe extern "C-unwind" fn unpack(lua: *mut ffi::lua_State) -> i32 {
             match option {
                 b'b' | b'B' | b'h' | b'H' | b'l' | b'L' | b'T' | b'i' | b'I' => {
                     let is_signed = option.is_ascii_lowercase();
-                    ffi::lua_pushnumber(lua, get_integer(bytes, format.is_big, is_signed));
+                    let bits = get_integer(bytes, format.is_big, is_signed);
+                    match i64::try_from(bits) {
+                        _ if is_signed => ffi::push_integer(lua, bits as i64),
+                        Ok(integer) => ffi::push_integer(lua, integer),
+                        Err(_) => ffi::lua_pushnumber(lua, bits as f64),
+                    }
                     count += 1;
                 }
                 b'x' => {}
@@ -288,7 +295,7 @@ unsafe extern "C-unwind" fn unpack(lua: *mut ffi::lua_State) -> i32 {
             }
             position += taken;
         }
-        ffi::lua_pushnumber(lua, (position as ffi::lua_Integer).wrapping_add(1) as f64);
+        ffi::push_integer(lua, (position as i64).wrapping_add(1));
         count + 1
     }
 }
@@ -313,7 +320,7 @@ unsafe extern "C-unwind" fn size(lua: *mut ffi::lua_State) -> i32 {
                 format.control(option);
             }
         }
-        ffi::lua_pushnumber(lua, position as ffi::lua_Integer as f64);
+        ffi::push_integer(lua, position as i64);
         1
     }
 }

@@ -3,8 +3,7 @@
 
 use std::ffi::CStr;
 
-use mlua::ffi;
-
+use crate::vm::ffi;
 use crate::vm::limit;
 
 pub(in crate::vm) const FUNCTIONS: &[(&CStr, ffi::lua_CFunction)] = &[(c"sort", sort)];

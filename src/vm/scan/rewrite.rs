@@ -387,4 +387,5 @@ impl<'d> Reader<'d> {
 }
 
 #[cfg(test)]
+#[cfg(feature = "lua51")]
 mod tests;

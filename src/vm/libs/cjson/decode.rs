@@ -5,11 +5,10 @@
 
 use std::ffi::{CStr, c_int, c_void};
 
-use mlua::ffi;
-
 use super::{DECODE_DEPTH, DECODE_INVALID, settings};
 use crate::num;
 use crate::vm::core::push_bytes;
+use crate::vm::ffi;
 use crate::vm::libs::output::{Level, Output, raise, raise_text};
 
 struct Decoder<'l> {
@@ -230,8 +229,12 @@ impl Decoder<'_> {
             match self.number(byte) {
                 Ok((number, end)) => {
                     self.out.step((end - self.at) / 256);
+                    let integer = if ffi::HAS_INTEGERS { integer(&self.text[self.at..end]) } else { None };
                     self.at = end;
-                    ffi::lua_pushnumber(self.lua, number);
+                    match integer {
+                        Some(integer) => ffi::push_integer(self.lua, integer),
+                        None => ffi::lua_pushnumber(self.lua, number),
+                    }
                 }
                 Err(bad) => self.raise(c"value", bad),
             }
@@ -496,6 +499,15 @@ fn read_number(text: &[u8], start: usize) -> Option<(f64, usize)> {
     }
     let number: f64 = std::str::from_utf8(&text[start..end]).ok()?.parse().ok()?;
     Some((number, end))
+}
+
+/// A number that is spelled as an integer and fits one; `-0` does not.
+fn integer(text: &[u8]) -> Option<i64> {
+    let digits = text.strip_prefix(b"-").unwrap_or(text);
+    if digits == b"0" && digits.len() < text.len() || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    std::str::from_utf8(text).ok()?.parse().ok()
 }
 
 /// Where the hexadecimal number ends whose digits should begin here.

@@ -3,14 +3,13 @@
 
 use std::ffi::CStr;
 
-use mlua::ffi;
-
 use super::{
     AS_THEY_ARE, ENCODE_DEPTH, ENCODE_INVALID, PRECISION, REFUSED, SPARSE_CONVERT, SPARSE_RATIO, SPARSE_SAFE,
     Values, settings,
 };
 use crate::num;
 use crate::vm::core::{bytes_at, push_bytes};
+use crate::vm::ffi;
 use crate::vm::libs::output::{Level, Output, raise, see_through};
 
 /// Room that any number fits into.
@@ -233,6 +232,9 @@ impl Encoder {
     unsafe fn number(&mut self, index: i32) {
         // SAFETY: (7) reason L; no more is written than was reserved.
         unsafe {
+            if let Some(integer) = ffi::integer_at(self.lua, index) {
+                return self.out.put(itoa::Buffer::new().format(integer).as_bytes());
+            }
             let number = ffi::lua_tonumber(self.lua, index);
             let integer = number as i64;
             let is_whole = integer as f64 == number && integer.unsigned_abs() < self.whole;

@@ -15,10 +15,9 @@ use std::ffi::{CStr, c_void};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 
-use mlua::ffi;
-
 use super::output::{register, set_texts};
 use crate::vm::core::core;
+use crate::vm::ffi;
 
 const FUNCTIONS: &[(&CStr, ffi::lua_CFunction)] = &[
     (c"encode", encode::encode),
