@@ -56,13 +56,17 @@
 //! | `bytes` | no | conversions between [`Blob`] and `bytes::Bytes` |
 //! | `metrics` | no | `Engine::publish_metrics`: an engine's figures through the `metrics` facade |
 
-#[cfg(not(any(feature = "lua51", feature = "luajit")))]
+#[cfg(not(any(feature = "lua51", feature = "lua54", feature = "luajit")))]
 compile_error!(
-    "redmoon needs one language for scripts: enable `lua51` (a default feature) or `luajit`"
+    "redmoon needs one language for scripts: enable `lua51` (a default feature), `lua54` or `luajit`"
 );
-#[cfg(all(feature = "lua51", feature = "luajit"))]
+#[cfg(any(
+    all(feature = "lua51", feature = "lua54"),
+    all(feature = "lua51", feature = "luajit"),
+    all(feature = "lua54", feature = "luajit")
+))]
 compile_error!(
-    "redmoon has one language for scripts: `lua51` and `luajit` exclude one another; turn the default one off \
+    "redmoon has one language for scripts: `lua51`, `lua54` and `luajit` exclude one another; turn the default one off \
      with `default-features = false`"
 );
 // LuaJIT's errors unwind the stack, which a program that is built to abort cannot let pass.

@@ -9,6 +9,8 @@
 mod base;
 #[cfg(any(feature = "lua51", feature = "luajit"))]
 mod lua51;
+#[cfg(feature = "lua54")]
+mod lua54;
 #[cfg(feature = "luajit")]
 mod luajit;
 
@@ -16,6 +18,8 @@ mod luajit;
 pub(super) use base::{getmetatable, rawget, rawset, setmetatable, stock};
 #[cfg(feature = "lua51")]
 pub(super) use lua51::*;
+#[cfg(feature = "lua54")]
+pub(super) use lua54::*;
 #[cfg(feature = "luajit")]
 pub(super) use luajit::*;
 

@@ -14,11 +14,15 @@ mod redis;
 mod string;
 mod structs;
 mod table;
+#[cfg(feature = "lua54")]
+pub(super) mod table54;
 
 pub(super) use base::FUNCTIONS as BASE;
 pub(super) use cjson::Json;
 pub(crate) use cjson::JsonSettings;
 pub(super) use coroutine::FUNCTIONS as COROUTINE;
+#[cfg(feature = "lua54")]
+pub(super) use coroutine::is_suspended;
 pub(super) use host::HostRoom;
 pub(super) use output::Level;
 pub(super) use random::FUNCTIONS as RANDOM;
