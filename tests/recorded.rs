@@ -23,8 +23,11 @@ enum Differ {
     Somewhere,
     /// Exactly these, counted from 0; the others are compared as usual.
     Only(&'static [usize]),
+    /// None, or any: the language has no order of keys that repeats.
+    #[cfg_attr(feature = "lua51", expect(dead_code, reason = "the order is the real server's"))]
+    AtRandom,
 }
-use Differ::{Only, Somewhere};
+use Differ::{AtRandom, Only, Somewhere};
 
 const LATER_COMMANDS: &str = "needs commands of a later family";
 const MEMORY_LIMIT: &str = "needs maxmemory to act";
@@ -60,6 +63,81 @@ const NEWER: &[(&str, usize, &str)] = &[
     ("s11-time-frozen-in-script", 0, "*1\r\n:1\r\n"),
 ];
 
+#[cfg(not(feature = "lua51"))]
+const TEXT: &str = "the language has other words for it";
+#[cfg(feature = "lua54")]
+const NUMBERS: &str = "the language has other numbers, or other rules for them";
+#[cfg(feature = "lua54")]
+const LIBRARY: &str = "the language's own library is another one";
+#[cfg(not(feature = "lua51"))]
+const LIMITS: &str = "the language has other limits of its own";
+#[cfg(not(feature = "lua51"))]
+const ORDER: &str = "the order of keys is another one in each state";
+
+/// What differs because the language is another one than the recorded server's.
+#[cfg(feature = "lua51")]
+const LANGUAGE: &[(&str, Differ, &str)] = &[];
+#[cfg(feature = "lua54")]
+const LANGUAGE: &[(&str, Differ, &str)] = &[
+    ("s01-argument-errors", Only(&[4, 10]), TEXT),
+    ("s01-coroutines", Only(&[5]), TEXT),
+    ("s01-gettable-loop", Only(&[0]), TEXT),
+    ("s01-library-presence", Only(&[0]), LIBRARY),
+    ("s01-loadstring", Only(&[2, 7]), TEXT),
+    ("s01-math-lib-51", Only(&[1]), TEXT),
+    ("s01-runtime-errors-arith-compare", Only(&[1, 7, 8]), TEXT),
+    ("s01-string-byte-limit", Only(&[1]), LIMITS),
+    ("s01-table-lib-51", Only(&[7]), LIBRARY),
+    ("s01-version-and-type", Only(&[0]), TEXT),
+    ("s02-number-arguments-17g", Only(&[11]), NUMBERS),
+    ("s03-lua-number-extremes", Only(&[6, 7]), NUMBERS),
+    ("s04-compile-errors", Only(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 13]), TEXT),
+    ("s04-compile-limits", Only(&[0, 1, 2]), LIMITS),
+    ("s05-cjson-decode-lenient-numbers", Only(&[0, 2, 4]), NUMBERS),
+    ("s05-cjson-encode-keys", Only(&[5]), NUMBERS),
+    ("s08-fcall-environment", Only(&[3]), TEXT),
+    ("s08-load-options-collisions", Only(&[6]), TEXT),
+    ("s05-cjson-key-order-small", AtRandom, ORDER),
+    ("s05-cjson-sparse-config", AtRandom, ORDER),
+];
+#[cfg(feature = "luajit")]
+const LANGUAGE: &[(&str, Differ, &str)] = &[
+    ("s01-argument-errors", Only(&[4, 5, 10]), TEXT),
+    ("s01-c-stack-overflow", Only(&[0, 1]), LIMITS),
+    ("s01-coroutines", Only(&[5]), TEXT),
+    ("s01-loadstring", Only(&[7]), TEXT),
+    ("s01-runtime-errors-arith-compare", Only(&[8]), TEXT),
+    ("s01-string-byte-limit", Only(&[1]), LIMITS),
+    ("s04-compile-errors", Only(&[9, 13]), TEXT),
+    ("s04-error-in-call-has-location", Only(&[2]), TEXT),
+    ("s04-error-in-handler", Only(&[0, 1]), TEXT),
+    ("s05-cjson-key-order-small", AtRandom, ORDER),
+    ("s05-cjson-sparse-config", AtRandom, ORDER),
+];
+
+/// A reply as LuaJIT has it where a call is all that a function returns: of such a call it keeps neither the caller
+/// nor the name.
+#[cfg(feature = "luajit")]
+fn without_caller(reply: &[u8]) -> Vec<u8> {
+    let mut text = String::from_utf8_lossy(reply).into_owned();
+    if let Some(place) = text.find(" script: ") {
+        text.truncate(place);
+        text.push_str("\r\n");
+    }
+    for source in ["-ERR user_script:", "-ERR user_function:"] {
+        if let Some(rest) = text.strip_prefix(source) {
+            text =
+                format!("-ERR{}", rest.trim_start_matches(|byte: char| byte.is_ascii_digit() || byte == ':'));
+        }
+    }
+    if let Some((start, rest)) = text.split_once(" to '")
+        && let Some((_, end)) = rest.split_once('\'')
+    {
+        text = format!("{start} to '?'{end}");
+    }
+    text.into_bytes()
+}
+
 struct Case {
     name: String,
     resp3: bool,
@@ -75,7 +153,12 @@ struct Replay {
 
 impl Replay {
     fn differs(&self, index: usize) -> bool {
-        self.got[index] != self.case.replies[index]
+        let (got, want) = (&self.got[index], &self.case.replies[index]);
+        #[cfg(feature = "luajit")]
+        if *got == without_caller(want) {
+            return false;
+        }
+        got != want
     }
 
     fn describe(&self, index: usize, report: &mut String) {
@@ -138,7 +221,7 @@ fn reply_of(session: &mut Session, command: &[Vec<u8>]) -> Vec<u8> {
 }
 
 fn not_yet(name: &str) -> Option<&'static (&'static str, Differ, &'static str)> {
-    NOT_YET.iter().find(|(listed, ..)| matches(listed, name))
+    NOT_YET.iter().chain(LANGUAGE).find(|(listed, ..)| matches(listed, name))
 }
 
 fn matches(listed: &str, name: &str) -> bool {
@@ -152,7 +235,7 @@ fn recorded_cases_get_the_replies_of_the_real_server() {
     for replay in &*REPLAYS {
         for index in 0..replay.got.len() {
             let listed = match not_yet(&replay.case.name) {
-                Some((_, Somewhere, _)) => true,
+                Some((_, Somewhere | AtRandom, _)) => true,
                 Some((_, Only(indices), _)) => indices.contains(&index),
                 None => false,
             };
@@ -176,7 +259,7 @@ fn what_is_listed_as_not_passing_yet_does_not_pass() {
     for replay in &*REPLAYS {
         let name = &replay.case.name;
         match not_yet(name) {
-            None => {}
+            None | Some((_, AtRandom, _)) => {}
             Some((listed, Somewhere, reason)) => {
                 let passes = !(0..replay.got.len()).any(|index| replay.differs(index));
                 if passes {
@@ -190,13 +273,17 @@ fn what_is_listed_as_not_passing_yet_does_not_pass() {
             }
         }
     }
-    assert!(report.is_empty(), "take these off NOT_YET:\n{report}");
+    assert!(report.is_empty(), "take these off the list:\n{report}");
 }
 
 #[test]
 fn the_lists_name_recorded_cases_only() {
     let names: Vec<&str> = REPLAYS.iter().map(|replay| replay.case.name.as_str()).collect();
-    let listed = NOT_YET.iter().map(|(listed, ..)| *listed).chain(NEWER.iter().map(|(listed, ..)| *listed));
+    let listed = NOT_YET
+        .iter()
+        .chain(LANGUAGE)
+        .map(|(listed, ..)| *listed)
+        .chain(NEWER.iter().map(|(listed, ..)| *listed));
     for listed in listed {
         assert!(names.iter().any(|name| matches(listed, name)), "no recorded case is named {listed}");
     }

@@ -198,6 +198,12 @@ local function show(v)
 end
 "#;
 
+/// The line of an error in a call that is all that a function returns, where that is not known.
+const TAIL_CALL: Option<i64> = if cfg!(feature = "luajit") { Some(-1) } else { None };
+
+/// How `%q` spells a zero byte.
+const ZERO: &str = if cfg!(feature = "lua51") { "\\000" } else { "\\0" };
+
 fn vm() -> Vm {
     Vm::new(usize::MAX, Server::Any).unwrap()
 }
@@ -243,7 +249,7 @@ fn replies_of_resp2_arrive_in_lua_as_the_contract_has_them() {
         ("null", "false".into()),
         ("nullarray", "false".into()),
         ("integer", "-7".into()),
-        ("bulk", "\"sh\\000rt\"".into()),
+        ("bulk", format!("\"sh{ZERO}rt\"")),
         ("empty", "\"\"".into()),
         ("long", format!("\"{long}\"")),
         ("shared", format!("\"{shared}\"")),
@@ -296,7 +302,7 @@ fn an_error_of_a_command_is_raised_by_call_and_answered_by_pcall() {
     let mut host = Fake::new();
     let mut vm = vm();
     let (line, at) = raised(run_with(&mut vm, &mut host, "\nreturn redis.call('fail')", NO_LIMITS));
-    assert_eq!((&*line, at), ("NOPE it failed", 2));
+    assert_eq!((&*line, at), ("NOPE it failed", TAIL_CALL.unwrap_or(2)));
     let caught = "local ok, e = pcall(redis.call, 'fail') return {tostring(ok), e}";
     let value = run_with(&mut vm, &mut host, caught, NO_LIMITS).unwrap();
     assert_eq!(value, Value::Array(vec![bulk("false"), bulk("NOPE it failed")]));
@@ -440,7 +446,8 @@ fn replies_of_commands_nest_as_deep_as_the_stack_goes_and_are_an_error_beyond() 
 #[test]
 fn a_size_that_no_table_can_have_is_an_error() {
     let (line, _) = raised(run("return redis.call('huge')"));
-    assert!(line.contains("memory"), "{line}");
+    let expected = if cfg!(feature = "luajit") { "table overflow" } else { "memory" };
+    assert!(line.contains(expected), "{line}");
 }
 
 #[test]
@@ -487,6 +494,7 @@ fn numbers_of_every_size_are_spelled_for_commands() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "lua51"), ignore = "the stack of other dialects is not read")]
 fn arguments_are_the_same_off_the_stack_and_through_the_api() {
     let mut vm = vm();
     assert_eq!(vm.set_reads_stack(true), cfg!(target_pointer_width = "64"));
@@ -928,16 +936,40 @@ fn scripts() -> Vec<String> {
         "return {#struct.pack('i20c0', 1, string.rep('z', 900)), struct.size('!bi'), pcall(struct.size, 'i33')}",
         "return {bit.tohex(255), bit.band(7, 3), pcall(bit.bor, 'x')}",
     ] {
-        scripts.push(source.to_owned());
+        // In Lua 5.4 each of 200,000 calls takes memory of its own.
+        if !(cfg!(feature = "lua54") && source.contains("return 1 + f()")) {
+            scripts.push(source.to_owned());
+        }
     }
     scripts
+}
+
+/// A value whose maps and sets are in one order, where the language has none that repeats.
+fn in_order(value: Value) -> Value {
+    if cfg!(feature = "lua51") {
+        return value;
+    }
+    match value {
+        Value::Array(items) => Value::Array(items.into_iter().map(in_order).collect()),
+        Value::Set(items) => {
+            let mut items: Vec<_> = items.into_iter().map(in_order).collect();
+            items.sort_by_key(|item| format!("{item:?}"));
+            Value::Set(items)
+        }
+        Value::Map(pairs) => {
+            let mut pairs: Vec<_> = pairs.into_iter().map(|(k, v)| (in_order(k), in_order(v))).collect();
+            pairs.sort_by_key(|pair| format!("{pair:?}"));
+            Value::Map(pairs)
+        }
+        other => other,
+    }
 }
 
 /// A result in words, to compare.
 fn describe(result: &Result<Value, Failure>) -> String {
     let mut text = String::new();
     match result {
-        Ok(value) => write!(text, "{value:?}").unwrap(),
+        Ok(value) => write!(text, "{:?}", in_order(value.clone())).unwrap(),
         Err(Failure::Raised(raised)) => write!(text, "raised {}", raised.line.escape_ascii()).unwrap(),
         Err(other) => write!(text, "{other:?}").unwrap(),
     }

@@ -175,6 +175,7 @@ const JUNK: &[&str] = &["junk", "1", "0", "-1", "", "9223372036854775808", "a\r\
 const MOST_ARGUMENTS: usize = 6;
 
 #[test]
+#[cfg_attr(feature = "lua54", ignore = "the real server speaks Lua 5.1")]
 fn junk_arguments_get_the_error_texts_of_a_real_server() {
     let Some(oracle) = Oracle::start() else { return };
     let mut pair = Pair::new(&oracle);

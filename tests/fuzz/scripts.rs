@@ -177,7 +177,9 @@ impl Target for Texts {
             let before = self.bench.memory();
             run(&mut 0);
             let after = self.bench.memory();
-            assert!(after <= before + 4096, "a third run leaves {} bytes more", after - before);
+            // LuaJIT halves a large stack at each collection, and not at once.
+            let slack = if cfg!(feature = "luajit") { 512 * 1024 } else { 4096 };
+            assert!(after <= before + slack, "a third run leaves {} bytes more", after - before);
         }
         if way >= 14 {
             self.libraries += u64::from(!engine.function_list().is_empty());

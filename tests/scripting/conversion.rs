@@ -153,6 +153,8 @@ const NEWER: &[Case] = &[
     ("return {double=1e17}", ["$18\r\n100000000000000000\r\n", ",100000000000000000\r\n"]),
     ("return {double=1e-7}", ["$4\r\n1e-7\r\n", ",1e-7\r\n"]),
     ("return {double=1e100}", ["$6\r\n1e+100\r\n", ",1e+100\r\n"]),
+    // An integer has no negative zero.
+    #[cfg(not(feature = "lua54"))]
     ("return {double=-0}", ["$2\r\n-0\r\n", ",-0\r\n"]),
     ("return {double=0/0}", ["$3\r\nnan\r\n", ",nan\r\n"]),
     ("return {double=-(0/0)}", ["$3\r\nnan\r\n", ",nan\r\n"]),
@@ -316,7 +318,7 @@ fn raised_errors_keep_code_and_place() {
         ("error()", "ERR nil"),
         ("error(nil)", "ERR nil"),
         ("error(true)", "ERR true"),
-        ("error(1)", "ERR user_script:1: 1"),
+        ("error(1)", if cfg!(feature = "lua54") { "ERR 1" } else { "ERR user_script:1: 1" }),
         ("error({err='foo'})", "foo"),
         ("error({err='FOO bar'})", "FOO bar"),
         ("error({err='-FOO bar'})", "--FOO bar".strip_prefix('-').unwrap()),
@@ -337,7 +339,9 @@ fn raised_errors_keep_code_and_place() {
     ] {
         let want = format!("-{line} script: {}, on @user_script:1.\r\n", sha(script));
         let got = reply_of(&mut session, &["EVAL", script, "0"]);
-        if let Some(client) = &mut client {
+        if let Some(client) = &mut client
+            && !(cfg!(feature = "lua54") && script == "error(1)")
+        {
             let real = client.raw(&["EVAL", script, "0"]);
             assert_eq!(show(&real), show(&got), "{script}");
         }

@@ -238,6 +238,7 @@ fn with_keys<'s>(script: &'s str, commands: Vec<String>) -> Scene<'s> {
 }
 
 #[test]
+#[cfg_attr(not(feature = "lua51"), ignore = "the real server speaks Lua 5.1")]
 fn each_line_of_a_session_is_what_the_real_debugger_prints() {
     let Some(oracle) = Oracle::start() else { return };
     let engine = Engine::new(Store::new());
@@ -342,6 +343,7 @@ fn each_line_of_a_session_is_what_the_real_debugger_prints() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "lua51"), ignore = "the real server speaks Lua 5.1")]
 fn a_random_session_prints_what_the_real_debugger_prints() {
     let Some(oracle) = Oracle::start() else { return };
     let seed = number_from_env("REDMOON_SEED", 7);

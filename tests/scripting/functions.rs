@@ -50,6 +50,7 @@ fn words(words: &[&str]) -> Vec<String> {
 }
 
 #[test]
+#[cfg_attr(not(feature = "lua51"), ignore = "the real server speaks Lua 5.1")]
 fn texts_that_are_loaded_get_the_replies_of_the_real_server() {
     let long =
         format!("redis.register_function{{function_name='{}',callback=function() end}}", "x".repeat(300));
@@ -149,6 +150,7 @@ fn a_function_without_end_in_a_library_is_stopped_as_it_loads() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "lua51"), ignore = "the real server speaks Lua 5.1")]
 fn first_lines_get_the_replies_of_the_real_server() {
     let lines = [
         "#!lua name=a\n",
@@ -192,6 +194,7 @@ fn first_lines_get_the_replies_of_the_real_server() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "lua51"), ignore = "the real server speaks Lua 5.1")]
 fn calls_get_the_replies_of_the_real_server() {
     let bodies = [
         "return {keys, args}",
@@ -483,6 +486,10 @@ fn what_a_library_keeps_is_the_same_for_all_threads() {
 }
 
 #[test]
+#[cfg_attr(
+    not(feature = "lua51"),
+    ignore = "only in Lua 5.1 is it known that a function keeps nothing: its bytecode is read"
+)]
 fn functions_that_keep_nothing_run_at_the_same_time() {
     let engine = engine(
         "local function meet(keys, args)
@@ -711,6 +718,7 @@ fn functions_of_declared_keys_touch_no_other() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "lua51"), ignore = "the real server speaks Lua 5.1")]
 fn libraries_that_come_and_go_at_random_get_the_replies_of_the_real_server() {
     let Some(oracle) = Oracle::start() else { return };
     let seed = crate::support::number_from_env("REDMOON_SEED", 7);

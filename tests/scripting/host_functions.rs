@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use redmoon::{Blob, Engine, Error, ErrorKind, NONE, Store, Value};
 
-use super::within;
+use super::{returned, within};
 
 /// An engine with a function that notes its arguments and answers what it is given.
 fn engine(answer: impl Fn() -> Value + Send + Sync + 'static) -> (Engine, Arc<Mutex<Vec<Value>>>) {
@@ -120,7 +120,7 @@ fn an_error_ends_the_script_with_its_line_or_is_caught() {
         let source = format!("redis.call('SET', KEYS[1], 'x') return host.{name}()");
         let error = engine.eval(&source, &["key"], NONE).unwrap_err();
         assert_eq!((error.kind(), error.code()), (ErrorKind::ScriptRuntime, code));
-        assert!(error.to_string().starts_with(&format!("{line} script: ")), "{error}");
+        assert!(error.to_string().starts_with(&returned(format!("{line} script: "))), "{error}");
         // Nothing is locked any more, and the state goes on.
         assert_eq!(store.getdel("key").unwrap().unwrap(), "x");
         let caught = format!("local ok, e = pcall(host.{name}) return {{tostring(ok), e}}");
@@ -202,7 +202,11 @@ fn the_last_function_of_a_name_counts_and_any_name_will_do() {
     assert_eq!(engine.eval("return host.f()", NONE, NONE).unwrap(), bulk("second"));
     assert_eq!(engine.eval("return host['two words'](1, 2)", NONE, NONE).unwrap(), Value::Integer(2));
     let unknown = engine.eval("return host.nosuch()", NONE, NONE).unwrap_err();
-    assert!(unknown.to_string().contains("attempt to call field 'nosuch'"), "{unknown}");
+    let expected = match cfg!(feature = "lua54") {
+        true => "attempt to call a nil value (field 'nosuch')",
+        false => "attempt to call field 'nosuch'",
+    };
+    assert!(unknown.to_string().contains(expected), "{unknown}");
 }
 
 #[test]

@@ -245,6 +245,7 @@ fn value(rng: &mut Rng, depth: usize, strange: bool) -> String {
 }
 
 #[test]
+#[cfg_attr(not(feature = "lua51"), ignore = "the real server speaks Lua 5.1")]
 fn random_values_are_encoded_and_packed_as_a_real_server_does() {
     let Some(oracle) = Oracle::start() else { return };
     let mut both = Both::new(&oracle);
@@ -264,6 +265,7 @@ fn random_values_are_encoded_and_packed_as_a_real_server_does() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "lua51"), ignore = "the real server speaks Lua 5.1")]
 fn numbers_are_written_with_every_precision_as_a_real_server_does() {
     let Some(oracle) = Oracle::start() else { return };
     let mut both = Both::new(&oracle);
@@ -430,6 +432,7 @@ fn spoil(rng: &mut Rng, bytes: &mut Vec<u8>) {
 }
 
 #[test]
+#[cfg_attr(not(feature = "lua51"), ignore = "the real server speaks Lua 5.1")]
 fn random_texts_are_decoded_as_a_real_server_does() {
     let Some(oracle) = Oracle::start() else { return };
     let mut both = Both::new(&oracle);
@@ -522,6 +525,7 @@ else return show(v) end end \
 local function all(...) local o={} for i=1,select('#',...) do o[i]=sorted((select(i,...))) end return o end ";
 
 #[test]
+#[cfg_attr(not(feature = "lua51"), ignore = "the real server speaks Lua 5.1")]
 fn random_messages_are_unpacked_as_a_real_server_does() {
     let Some(oracle) = Oracle::start() else { return };
     let mut both = Both::new(&oracle);
@@ -546,6 +550,7 @@ fn random_messages_are_unpacked_as_a_real_server_does() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "lua51"), ignore = "the real server speaks Lua 5.1")]
 fn random_structures_are_packed_and_unpacked_as_a_real_server_does() {
     let Some(oracle) = Oracle::start() else { return };
     let mut both = Both::new(&oracle);
@@ -642,6 +647,7 @@ fn bits_are_as_a_real_server_has_them() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "lua51"), ignore = "the real server speaks Lua 5.1")]
 fn settings_of_json_go_from_script_to_script_as_on_a_real_server() {
     let Some(oracle) = Oracle::start() else { return };
     let mut both = Both::new(&oracle);
@@ -704,6 +710,7 @@ fn settings_of_json_go_from_script_to_script_as_on_a_real_server() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "lua51"), ignore = "the real server speaks Lua 5.1")]
 fn deep_nesting_ends_where_it_does_on_a_real_server() {
     let Some(oracle) = Oracle::start() else { return };
     let mut both = Both::new(&oracle);
@@ -738,6 +745,7 @@ fn deep_nesting_ends_where_it_does_on_a_real_server() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "lua51"), ignore = "the real server speaks Lua 5.1")]
 fn the_tables_of_the_libraries_look_like_those_of_a_real_server() {
     let Some(oracle) = Oracle::start() else { return };
     let mut both = Both::new(&oracle);

@@ -45,7 +45,8 @@ fn every_way_to_run_a_script_is_counted_once() {
     assert_eq!((metrics.evals, metrics.evalshas, metrics.fcalls, metrics.errors), (4, 4, 2, 0));
     assert_eq!((metrics.cache_hits, metrics.cache_misses), (7, 1));
     assert_eq!((metrics.cached_scripts, metrics.cached_bytes), (1, "return 1".len()));
-    assert_eq!(metrics.lua_states, 1);
+    // Only in Lua 5.1 is it known that the function keeps nothing, so that any state will do.
+    assert_eq!(metrics.lua_states, if cfg!(feature = "lua51") { 1 } else { 2 });
     assert!(metrics.lua_memory > 10_000, "{metrics:?}");
 }
 

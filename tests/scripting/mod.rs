@@ -11,6 +11,7 @@ mod flags;
 mod functions;
 mod host_functions;
 mod kill_at_random;
+mod languages;
 mod libraries;
 mod limits;
 mod metrics;
@@ -37,6 +38,14 @@ fn reply_of(session: &mut Session, command: &[impl AsRef<[u8]>]) -> Vec<u8> {
 /// The name that Redis gives to a script.
 fn sha(source: &str) -> String {
     sha1_smol::Sha1::from(source).hexdigest()
+}
+
+/// The text of an error in a call that is all that a function returns: LuaJIT does not know any more where that was.
+pub(crate) fn returned(text: String) -> String {
+    match text.find(" script: ") {
+        Some(place) if cfg!(feature = "luajit") => text[..place].to_owned(),
+        _ => text,
+    }
 }
 
 /// Runs `work` on a thread of its own, and fails if it does not end: then something holds a lock, or runs for ever.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use redmoon::{Engine, NONE, Store};
 
-use super::{sha, within};
+use super::{returned, sha, within};
 use crate::support::Rng;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -118,7 +118,7 @@ fn an_undeclared_key_is_refused_with_its_name_and_the_place() {
                 "ERR script tried accessing undeclared key, key: {key} script: {}, on @user_script:{line}.",
                 sha(&script)
             );
-            assert_eq!(error.to_string(), want);
+            assert_eq!(error.to_string(), returned(want));
             let script = format!("{first_line}local e={} return e.err", call.replace("call", "pcall"));
             let caught: String = engine.eval(&script, &["mine"], &["argument"]).unwrap().convert().unwrap();
             assert_eq!(caught, format!("ERR script tried accessing undeclared key, key: {key}"));
@@ -127,7 +127,9 @@ fn an_undeclared_key_is_refused_with_its_name_and_the_place() {
         assert_eq!(engine.store().get("mine").unwrap().unwrap(), "x");
         let error = engine.eval(format!("{first_line}return redis.call('GET','x')"), NONE, NONE).unwrap_err();
         assert!(
-            error.to_string().starts_with("ERR script tried accessing undeclared key, key: x script: "),
+            error
+                .to_string()
+                .starts_with(&returned("ERR script tried accessing undeclared key, key: x script: ".into())),
             "{error}"
         );
     }
@@ -146,7 +148,7 @@ fn commands_on_all_keys_are_refused_where_undeclared_keys_are() {
             "ERR This Redis command is not allowed from script script: {}, on @user_script:1.",
             sha(&script)
         );
-        assert_eq!(error.to_string(), want, "{call}");
+        assert_eq!(error.to_string(), returned(want), "{call}");
         assert!(
             engine.eval(format!("#!lua flags=allow-undeclared-keys\n{script}"), &["key"], NONE).is_ok(),
             "{call}"

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use redmoon::{Engine, ErrorKind, Store, Value};
 
-use super::{sha, within};
+use super::{returned, sha, within};
 
 fn engine() -> Engine {
     Engine::new(Store::new())
@@ -129,7 +129,7 @@ fn errors_come_with_their_kind_and_text() {
     let error = engine.script(source).invoke::<i64>().unwrap_err();
     let want =
         format!("ERR value is not an integer or out of range script: {}, on @user_script:1.", sha(source));
-    assert_eq!(error.to_string(), want);
+    assert_eq!(error.to_string(), returned(want));
     let error = engine.script("return {err='MINE is it'}").invoke::<i64>().unwrap_err();
     assert_eq!((error.code(), error.to_string().as_str()), ("MINE", "MINE is it"));
     let error = engine.script("return {1,{err='MINE is it'}}").invoke::<(i64, i64)>().unwrap_err();

@@ -87,7 +87,11 @@ fn values_of_every_kind_arrive_in_lua() {
     assert_eq!(shown("host.pieces()"), expected);
     assert_eq!(shown("host.echo()"), "{}");
     assert_eq!(shown("host.echo(1, -2.5, 'a\\0b', true, false, 2^53, -2^63)"), {
-        "{1=1 2=-2.5 3=\"a\\000b\" 4=true 5=false 6=9.007199254741e+15 7=-9.2233720368548e+18}"
+        let (large, least) = match cfg!(feature = "lua54") {
+            true => ("9007199254740992", "-9223372036854775808"),
+            false => ("9.007199254741e+15", "-9.2233720368548e+18"),
+        };
+        format!("{{1=1 2=-2.5 3=\"a{ZERO}b\" 4=true 5=false 6={large} 7={least}}}")
     });
     assert_eq!(shown("host.echo({1, {x={2, 3}}}, {}, {[3]='c'})"), {
         "{1={1=1 2={\"x\"={1=2 2=3}}} 2={} 3={3=\"c\"}}"
@@ -98,7 +102,7 @@ fn values_of_every_kind_arrive_in_lua() {
 #[test]
 fn errors_are_raised_as_those_of_commands_are() {
     let (line, at) = raised(run("local a = 1\nreturn host.fail(a)"));
-    assert_eq!((&*line, at), ("NOPE it failed", 2));
+    assert_eq!((&*line, at), ("NOPE it failed", TAIL_CALL.unwrap_or(2)));
     assert_eq!(raised(run("return host.answer_error()")).0, "ANSWERED error");
     let caught = "local ok, e = pcall(host.fail) return {tostring(ok), e, host.echo('on')[1]}";
     assert_eq!(run(caught).unwrap(), Value::Array(vec![bulk("false"), bulk("NOPE it failed"), bulk("on")]));
