@@ -51,10 +51,26 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `lua51` | yes | scripts on a vendored, stock Lua 5.1, the language of Redis's scripts |
+//! | `lua54` | no | in its place Lua 5.4, the language of Dragonfly's scripts |
+//! | `luajit` | no | in its place LuaJIT, with its compiler turned off |
 //! | `resp` | no | [`resp`]: RESP2 and RESP3 over any stream, [`resp::serve`], and a pipe in memory |
 //! | `tokio` | no | [`resp::serve_async`]: the same over tokio's `AsyncRead` and `AsyncWrite` |
 //! | `bytes` | no | conversions between [`Blob`] and `bytes::Bytes` |
 //! | `metrics` | no | `Engine::publish_metrics`: an engine's figures through the `metrics` facade |
+//! | `full` | no | all of them but the languages |
+//!
+//! # The language of scripts
+//!
+//! `lua51`, `lua54` and `luajit` exclude one another. Another one than the default is chosen so:
+//!
+//! ```toml
+//! redmoon = { version = "0.1", default-features = false, features = ["lua54"] }
+//! ```
+//!
+//! Sandbox, limits, libraries and conversions are the same with each. With `lua54` integers have 64 bits, as arguments and
+//! as replies; with `luajit` the compiler is off, because nothing can end a loop that it has compiled, and an error after
+//! `return redis.call(…)` does not say its line. Only `lua51` reads and rewrites the bytecode of scripts, which makes calls
+//! faster, and only there is the order of `pairs` that of Redis. `docs/languages.md` lists all differences.
 
 #[cfg(not(any(feature = "lua51", feature = "lua54", feature = "luajit")))]
 compile_error!(

@@ -83,7 +83,7 @@ impl ScriptFlag {
 /// Whose rules an engine follows where the servers disagree: which flags scripts may have, which names they see and
 /// which errors they get.
 ///
-/// The language is Lua 5.1 in every dialect (Dragonfly's own is 5.4), numbers become arguments as
+/// The language is the one that the crate is built with in every dialect (5.1, where Dragonfly's own is 5.4), numbers become arguments as
 /// [`NumberFormat`](crate::NumberFormat) says, time stands still while a script runs, there is `os.clock`, and no
 /// command and no method of [`Engine`](crate::Engine) goes away but subcommands of SCRIPT by name.
 ///
