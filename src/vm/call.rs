@@ -195,7 +195,7 @@ unsafe fn run(core: *mut Core, args: &[&[u8]]) -> Outcome {
         let mut pace = Pace::Quick;
         let result = caught(|| host.call(args, reply, &mut pace));
         if pace == Pace::Any {
-            (*core).watch.count_long_call();
+            (*core).watch.look_soon();
         }
         match result {
             Some(Ok(())) => Outcome::Replied,

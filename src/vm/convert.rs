@@ -5,6 +5,7 @@
 
 use super::core::{Core, bytes_at, core};
 use super::ffi;
+use super::limit;
 use super::stack::{self, Argument};
 use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, one_line};
@@ -28,6 +29,9 @@ const STRING: i32 = 9;
 
 /// What a value without bytes of its own counts for in the size of a reply.
 const SMALL: usize = 8;
+
+/// Parts of a table between two looks at the limits.
+const LOOK: usize = 4_096;
 
 /// An unfinished table.
 struct Frame {
@@ -116,7 +120,12 @@ pub(super) unsafe extern "C-unwind" fn convert(lua: *mut ffi::lua_State) -> i32 
         ffi::lua_settop(lua, 1);
         ffi::lua_pushnil(lua);
         ffi::lua_insert(lua, 1);
+        let mut parts = 0_usize;
         loop {
+            parts += 1;
+            if parts.is_multiple_of(LOOK) {
+                limit::check(lua);
+            }
             // The value on top is the next one.
             if (*core).too_large {
                 (*core).building.0.clear();

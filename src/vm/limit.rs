@@ -25,8 +25,6 @@ const MANY: i32 = 1_000;
 /// Calls of quick commands between two looks, at first and at most.
 const FIRST_CALLS: u32 = 16;
 const MOST_CALLS: u32 = 64;
-/// A call that may have taken long counts as so many.
-const LONG_CALL: u32 = 4;
 /// Looks that are closer than this (nanoseconds) are made rarer, and more frequent when they are this much apart.
 const CLOSE: u64 = 20_000;
 const FAR: u64 = 500_000;
@@ -204,13 +202,8 @@ impl Watch {
         self.calls == 0
     }
 
-    /// The call that was just made may have taken long.
-    #[inline]
-    pub(super) fn count_long_call(&mut self) {
-        self.calls = self.calls.saturating_sub(LONG_CALL - 1).max(1);
-    }
-
     /// The next call looks, whatever it is.
+    #[inline]
     pub(super) fn look_soon(&mut self) {
         self.calls = 1;
     }

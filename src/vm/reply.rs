@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::core::{Core, push_bytes};
 use super::ffi;
+use super::limit;
 use super::recent::{Known, Recent};
 use super::run::KEPT;
 use crate::error::Error;
@@ -255,8 +256,8 @@ impl Reply for Tokens {
     }
 }
 
-/// A reply of more takes so long to push that the limits are looked at.
-const MANY_TOKENS: usize = 256;
+/// So many parts of a reply are pushed between two looks at the limits.
+const LOOK: usize = 1_024;
 
 /// Upvalues of the C functions that call [`push`]: strings that it would otherwise look up for each status.
 pub(super) const NAME_OK: i32 = 1;
@@ -283,9 +284,6 @@ unsafe fn push_any(lua: *mut ffi::lua_State, core: *mut Core) {
     // SAFETY: (1) reasons L and C; the tokens are not changed while they are pushed, and `open` is only touched here.
     unsafe {
         let tokens = &raw mut (*core).reply;
-        if (*tokens).count > MANY_TOKENS {
-            (*core).watch.look_soon();
-        }
         if (*tokens).count == 1 {
             // An aggregate that is alone is empty.
             if let Some(open) = push_token(lua, tokens, (*tokens).first) {
@@ -302,6 +300,9 @@ unsafe fn push_any(lua: *mut ffi::lua_State, core: *mut Core) {
             return;
         }
         for at in 0..(*tokens).count {
+            if (at + 1).is_multiple_of(LOOK) {
+                limit::check(lua);
+            }
             let token = if at == 0 { (*tokens).first } else { (&(*tokens).rest)[at - 1] };
             match push_token(lua, tokens, token) {
                 Some(open) if open.left > 0 => {
@@ -327,6 +328,9 @@ unsafe fn push_flat(lua: *mut ffi::lua_State, tokens: *mut Tokens, len: usize) {
     unsafe {
         ffi::lua_createtable(lua, i32::try_from(len).unwrap_or(i32::MAX), 0);
         for at in 0..(*tokens).rest.len() {
+            if (at + 1).is_multiple_of(LOOK) {
+                limit::check(lua);
+            }
             match (&(*tokens).rest)[at] {
                 Token::Bulk(span) => push_bytes(lua, span.of(&(*tokens).bytes)),
                 token => drop(push_token(lua, tokens, token)),

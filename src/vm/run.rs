@@ -391,7 +391,7 @@ impl Vm {
         let lua = self.lua.as_ptr();
         let core = self.core.as_ptr();
         // SAFETY: (10) reasons L and C. Reading an error may run metamethods, so it is watched as the script was; then
-        // the hook is off, so that conversion cannot be stopped.
+        // the hook is off: conversion looks at the limits itself.
         unsafe {
             let failure = match status {
                 _ if (*core).watch.stop == Some(Stop::TimeLimit) => Some(Failure::OutOfTime),
@@ -418,6 +418,10 @@ impl Vm {
             ffi::lua_pushvalue(lua, CONVERT);
             ffi::lua_insert(lua, -2);
             let status = ffi::lua_pcall(lua, 1, 0, 0);
+            limit::uninstall(lua, core);
+            if (*core).watch.stop == Some(Stop::TimeLimit) {
+                return Err(Failure::OutOfTime);
+            }
             let value = (*core).result.take();
             if (*core).too_large {
                 return Err(Failure::TooLarge);

@@ -817,6 +817,7 @@ fn a_script_at_the_memory_limit_fails_and_the_next_one_has_room_again() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "lua51"), ignore = "the stack of other dialects is not read")]
 fn a_reply_that_nobody_takes_is_not_made_and_its_errors_are_raised() {
     let mut vm = Vm::new(1 << 20, Server::Any).unwrap();
     let mut host = Fake::new();

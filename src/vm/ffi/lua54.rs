@@ -36,7 +36,6 @@ pub(in crate::vm) const ALIASES: &[(&CStr, &CStr, &CStr)] = &[(c"math", c"mod", 
 pub(in crate::vm) const POLYFILLS: &[(&CStr, &CStr, lua_CFunction)] = &[
     (c"_G", c"gcinfo", gcinfo),
     (c"coroutine", c"close", close),
-    (c"table", c"concat", table54::concat),
     (c"table", c"foreach", foreach),
     (c"table", c"foreachi", foreachi),
     (c"table", c"getn", getn),

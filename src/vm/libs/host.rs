@@ -116,7 +116,7 @@ unsafe extern "C-unwind" fn call(lua: *mut ffi::lua_State) -> i32 {
         }
         // Step 2.
         let done = caught(|| run(lua, core, count, has_room));
-        (*core).watch.count_long_call();
+        (*core).watch.look_soon();
         let done = match done {
             Some(done) => done,
             None => {

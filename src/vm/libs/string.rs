@@ -1,4 +1,5 @@
-//! Functions of the string library that the stock one runs without bounds: those with patterns, and `rep`.
+//! Functions of the string library that the stock one runs without bounds: those with patterns, and `rep`. Those that
+//! go over a long text once look at the limits first.
 
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
@@ -8,8 +9,32 @@ use crate::vm::core::{Core, bytes_at, caught, core, push_bytes};
 use crate::vm::ffi;
 use crate::vm::limit;
 
-pub(in crate::vm) const FUNCTIONS: &[(&CStr, ffi::lua_CFunction)] =
-    &[(c"find", find), (c"gmatch", gmatch), (c"gsub", gsub), (c"match", match_), (c"rep", rep)];
+pub(in crate::vm) const FUNCTIONS: &[(&CStr, ffi::lua_CFunction)] = &[
+    (c"find", find),
+    (c"format", over_text),
+    (c"gmatch", gmatch),
+    (c"gsub", gsub),
+    (c"lower", over_text),
+    (c"match", match_),
+    (c"rep", rep),
+    (c"reverse", over_text),
+    (c"upper", over_text),
+];
+
+/// From so many bytes on the limits are looked at first.
+const LARGE: usize = 64 * 1024;
+
+/// The stock function, after a look at the limits if one of its texts is long.
+unsafe extern "C-unwind" fn over_text(lua: *mut ffi::lua_State) -> i32 {
+    // SAFETY: (17) reason L.
+    unsafe {
+        let is_long = |at| ffi::lua_type(lua, at) == ffi::LUA_TSTRING && ffi::lua_objlen(lua, at) >= LARGE;
+        if (1..=ffi::lua_gettop(lua)).any(is_long) {
+            limit::check(lua);
+        }
+        ffi::stock(lua)
+    }
+}
 
 /// Characters that make a pattern more than text.
 const SPECIAL: &[u8] = b"^$*+?.([%-";
@@ -331,8 +356,6 @@ unsafe fn replace_by_text(
 unsafe extern "C-unwind" fn rep(lua: *mut ffi::lua_State) -> i32 {
     /// Up to this the result is put together in the frame.
     const SMALL: usize = 512;
-    /// From this on the limits are looked at first.
-    const LARGE: usize = 64 * 1024;
     // SAFETY: (15) reason L; `filled` has the room, and is written before it is read.
     unsafe {
         let text = text(lua, 1);

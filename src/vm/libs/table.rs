@@ -1,12 +1,63 @@
-//! `table.sort`: the stock algorithm, comparison by comparison, with a look at the limits now and then. Without that,
-//! a million elements in the worst order would take hours that nothing could end.
+//! `table.sort` and `table.concat`: the stock algorithms, element by element, with a look at the limits now and then.
+//! Without that, a million elements in the worst order would take hours that nothing could end.
 
 use std::ffi::CStr;
 
+use super::output::Output;
+use crate::vm::core::{bytes_at, push_bytes};
 use crate::vm::ffi;
 use crate::vm::limit;
 
-pub(in crate::vm) const FUNCTIONS: &[(&CStr, ffi::lua_CFunction)] = &[(c"sort", sort)];
+pub(in crate::vm) const FUNCTIONS: &[(&CStr, ffi::lua_CFunction)] =
+    &[(c"concat", concat), (c"remove", remove), (c"sort", sort)];
+
+/// `table.concat(table [, separator [, first [, last]]])`, which reads the table as it is, without metamethods: they could
+/// use the buffer, too.
+unsafe extern "C-unwind" fn concat(lua: *mut ffi::lua_State) -> i32 {
+    // SAFETY: (9) reasons L and C of the layer's head.
+    unsafe {
+        ffi::luaL_optlstring(lua, 2, c"".as_ptr(), std::ptr::null_mut());
+        ffi::luaL_checktype(lua, 1, ffi::LUA_TTABLE);
+        let first = ffi::luaL_optinteger(lua, 3, 1) as i32;
+        let last = ffi::luaL_optinteger(lua, 4, ffi::lua_objlen(lua, 1) as ffi::lua_Integer) as i32;
+        if ffi::lua_isnoneornil(lua, 2) != 0 {
+            ffi::lua_settop(lua, 1);
+            ffi::lua_pushstring_(lua, c"".as_ptr());
+        }
+        ffi::lua_settop(lua, 2);
+        let mut out = Output::begin(lua);
+        for at in first..=last {
+            out.step(1);
+            ffi::lua_rawgeti_(lua, 1, at);
+            if ffi::lua_isstring(lua, -1) == 0 {
+                let kind = ffi::lua_typename(lua, ffi::lua_type(lua, -1));
+                let text = c"invalid value (%s) at index %d in table for 'concat'";
+                ffi::luaL_error(lua, text.as_ptr(), kind, at);
+            }
+            out.put(bytes_at(lua, -1));
+            ffi::lua_settop(lua, 2);
+            if at < last {
+                out.put(bytes_at(lua, 2));
+            }
+        }
+        push_bytes(lua, out.bytes());
+        1
+    }
+}
+
+/// From so many elements on it may take long to move them.
+const MANY: usize = 10_000;
+
+/// `table.remove`: the stock function, after a look at the limits where it may move many elements.
+unsafe extern "C-unwind" fn remove(lua: *mut ffi::lua_State) -> i32 {
+    // SAFETY: (10) reason L.
+    unsafe {
+        if ffi::lua_istable(lua, 1) != 0 && ffi::lua_objlen(lua, 1) >= MANY {
+            limit::check(lua);
+        }
+        ffi::stock(lua)
+    }
+}
 
 /// Comparisons between two looks; one in C takes some 50 nanoseconds.
 const LOOK: u32 = 1_000;

@@ -3,8 +3,6 @@
 
 use std::ffi::c_int;
 
-use super::output::Output;
-use crate::vm::core::{bytes_at, push_bytes};
 use crate::vm::ffi::*;
 use crate::vm::limit;
 
@@ -115,36 +113,6 @@ pub(in crate::vm) unsafe extern "C-unwind" fn move_(lua: *mut lua_State) -> c_in
             }
         }
         lua_pushvalue(lua, other);
-        1
-    }
-}
-
-/// `table.concat(table [, separator [, first [, last]]])`, which reads the table as it is, without metamethods: they could
-/// use the buffer, too.
-pub(in crate::vm) unsafe extern "C-unwind" fn concat(lua: *mut lua_State) -> c_int {
-    // SAFETY: (6) reasons L and C.
-    unsafe {
-        luaL_checktype(lua, 1, LUA_TTABLE);
-        let first = luaL_optinteger(lua, 3, 1);
-        let last = luaL_optinteger(lua, 4, lua_rawlen(lua, 1) as lua_Integer);
-        luaL_optlstring(lua, 2, c"".as_ptr(), std::ptr::null_mut());
-        lua_settop(lua, 2);
-        let mut out = Output::begin(lua);
-        for at in first..=last {
-            out.step(1);
-            lua_rawgeti(lua, 1, at);
-            if lua_isstring(lua, -1) == 0 {
-                let kind = lua_typename(lua, lua_type(lua, -1));
-                let text = c"invalid value (%s) at index %d in table for 'concat'";
-                luaL_error(lua, text.as_ptr(), kind, at as c_int);
-            }
-            out.put(bytes_at(lua, -1));
-            lua_settop(lua, 2);
-            if at < last {
-                out.put(bytes_at(lua, 2));
-            }
-        }
-        push_bytes(lua, out.bytes());
         1
     }
 }
