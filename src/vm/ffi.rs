@@ -14,8 +14,13 @@ mod lua54;
 #[cfg(feature = "luajit")]
 mod luajit;
 
+/// As `stock`, for a function that is written in C and calls metamethods.
+#[cfg(feature = "lua54")]
+pub(super) use base::stock as stock_that_calls;
 #[cfg(not(feature = "lua51"))]
 pub(super) use base::{getmetatable, rawget, rawset, setmetatable, stock};
+#[cfg(feature = "lua51")]
+pub(super) use lua51::stock as stock_that_calls;
 #[cfg(feature = "lua51")]
 pub(super) use lua51::*;
 #[cfg(feature = "lua54")]

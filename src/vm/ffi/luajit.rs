@@ -43,12 +43,12 @@ pub(in crate::vm) unsafe fn open_libraries(lua: *mut lua_State) {
     }
 }
 
-/// A stock function that is written in C and calls metamethods, and one that is missing.
-pub(in crate::vm) const POLYFILLS: &[(&CStr, &CStr, lua_CFunction)] =
-    &[(c"string", c"format", counted), (c"table", c"setn", setn)];
+/// A function that is missing.
+pub(in crate::vm) const POLYFILLS: &[(&CStr, &CStr, lua_CFunction)] = &[(c"table", c"setn", setn)];
 pub(in crate::vm) const ALIASES: &[(&CStr, &CStr, &CStr)] = &[(c"math", c"mod", c"fmod")];
 
-unsafe extern "C-unwind" fn counted(lua: *mut lua_State) -> c_int {
+/// As `stock`, for a function that is written in C and calls metamethods.
+pub(in crate::vm) unsafe fn stock_that_calls(lua: *mut lua_State) -> c_int {
     // SAFETY: (13) as 5.
     unsafe {
         enter_or_raise(lua);

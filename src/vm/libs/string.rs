@@ -32,7 +32,7 @@ unsafe extern "C-unwind" fn over_text(lua: *mut ffi::lua_State) -> i32 {
         if (1..=ffi::lua_gettop(lua)).any(is_long) {
             limit::check(lua);
         }
-        ffi::stock(lua)
+        ffi::stock_that_calls(lua)
     }
 }
 
