@@ -182,7 +182,7 @@ impl Vm {
             let lent = Lent { core };
             let used = |at: u8| if function.wants > at { Use::Any } else { Use::None };
             let lists = [lend(keys, used(0), false), lend(args, used(1), false)];
-            (*core).inputs = Inputs { lists, is_plain: false, ..Inputs::default() };
+            (*core).inputs = Inputs { lists, is_plain: false };
             (*core).protocol = Protocol::Resp2;
             (*core).reply_room = limits.reply;
             (*core).too_large = false;

@@ -748,9 +748,10 @@ unsafe fn write_anew(lua: *mut ffi::lua_State, function: &mut Function) {
         ffi::lua_replace(lua, -2);
         if !slots.is_empty() {
             slots.kept = (*core).free_kept.pop().unwrap_or((*core).kept.len() as u32);
-            match (&mut (*core).kept).get_mut(slots.kept as usize) {
+            let rooms = &mut (*core).kept;
+            match rooms.get_mut(slots.kept as usize) {
                 Some(kept) => *kept = [Kept::NIL; SLOTS],
-                None => (*core).kept.push([Kept::NIL; SLOTS]),
+                None => rooms.push([Kept::NIL; SLOTS]),
             }
         }
         *function = Function { needs, slots, prepares, ..*function };
