@@ -66,19 +66,6 @@ impl Blob {
         std::str::from_utf8(self)
     }
 
-    /// Makes it these bytes. Short ones are written in place, piece by piece: a blob that was just made cannot be moved
-    /// before its bytes, which were written in other pieces than a move reads, have left the store buffer.
-    #[inline]
-    pub(crate) fn assign(&mut self, from: &[u8]) {
-        match &mut self.0 {
-            Repr::Inline { len, bytes } if from.len() <= INLINE => {
-                *len = from.len() as u8;
-                bytes[..from.len()].copy_from_slice(from);
-            }
-            _ => *self = Blob::from(from),
-        }
-    }
-
     #[inline]
     pub(crate) fn shared(bytes: Arc<Vec<u8>>) -> Blob {
         Blob(Repr::Shared(bytes))

@@ -147,7 +147,7 @@ impl Turn {
 
     #[inline]
     fn access_seconds(&mut self, space: &Space) -> u32 {
-        *self.seconds.get_or_insert_with(|| space.clock.coarse_millis().div_euclid(1000) as u32)
+        *self.seconds.get_or_insert_with(|| space.access_seconds())
     }
 }
 

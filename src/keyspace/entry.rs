@@ -177,20 +177,12 @@ pub(crate) enum Text<'a> {
 }
 
 impl<'a> Text<'a> {
+    #[inline]
     pub(crate) fn to_blob(self) -> Blob {
         match self {
             Text::Int(number) => Blob::from(itoa::Buffer::new().format(number)),
             Text::Bytes(bytes) => Blob::from(bytes),
             Text::Shared(bytes) => Blob::shared(Arc::clone(bytes)),
-        }
-    }
-
-    /// The text in a blob that is there already.
-    #[inline]
-    pub(crate) fn assign_to(self, blob: &mut Blob) {
-        match self {
-            Text::Bytes(bytes) => blob.assign(bytes),
-            other => *blob = other.to_blob(),
         }
     }
 
@@ -447,6 +439,13 @@ impl Entry {
             Kind::Shared => Ok(Text::Shared(self.arc())),
             _ => Err(Error::WRONG_TYPE),
         }
+    }
+
+    /// The text of a string that has no deadline.
+    #[inline]
+    pub(crate) fn lasting_text(&self) -> Option<Text<'_>> {
+        let (_, meta) = self.head();
+        if meta & HAS_DEADLINE != 0 { None } else { self.text().ok() }
     }
 
     /// The collection, if it is one of this type.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use foldhash::fast::FixedState;
 
-use super::{Receivers, Stats, Tunables};
+use super::{Key, Receivers, Shard, Stats, Text, Tunables};
 use crate::clock::Clock;
 use crate::ds::{Limit, Limits};
 use crate::rng::Rng;
@@ -68,6 +68,27 @@ impl Space {
     #[inline]
     pub(crate) fn has_audience(&self) -> bool {
         self.audience.load(Ordering::Relaxed) != 0
+    }
+
+    /// What the access times of keys are noted in: seconds of the coarse clock.
+    #[inline]
+    pub(super) fn access_seconds(&self) -> u32 {
+        self.clock.coarse_millis().div_euclid(1000) as u32
+    }
+
+    /// The text of a key for a reader without a turn, while nobody is to be told of anything. `Some(None)` if there is no
+    /// such key; `None`, and nothing counted, if it holds something else, or may be past its time: that is for
+    /// [`Ctx::find`](super::Ctx::find), which counts and notes the same for the rest.
+    #[inline]
+    pub(crate) fn glance<'s>(&self, shard: &'s Shard, db: usize, key: Key<'_>) -> Option<Option<Text<'s>>> {
+        let Some((entry, accessed)) = shard.dbs.get(db)?.look_up(key) else {
+            self.misses.add(1);
+            return Some(None);
+        };
+        let text = entry.lasting_text()?;
+        self.hits.add(1);
+        accessed.set(self.access_seconds());
+        Some(Some(text))
     }
 
     pub(crate) fn hears(&self, bit: u32) -> bool {

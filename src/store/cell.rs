@@ -10,7 +10,7 @@
 //!
 //! 1. A bit of `Locked::set` is set from the moment at which its cell's lock was taken in `mode` until it is released,
 //!    and by nobody else: `Locked` is not `Clone`, and its drop releases what is left.
-//! 2. A shard is reached through a `Locked` only: through `&self` if it is locked at all, through `&mut self` if it is
+//! 2. A shard is reached through a `Locked`, or a `Reading`, only: through `&self` if it is locked at all, through `&mut self` if it is
 //!    locked for writing. Two `Locked`s never have the same shard unless both read.
 #![allow(unsafe_code, reason = "see above; each use carries its reason")]
 
@@ -49,6 +49,12 @@ impl Cell {
         Cell { lock: RawRwLock::INIT, overdue: AtomicU8::new(0), shard: UnsafeCell::new(shard) }
     }
 
+    /// The shard to read from, if nobody writes.
+    #[inline]
+    pub(super) fn try_read(&self) -> Option<Reading<'_>> {
+        self.lock.try_lock_shared().then(|| Reading(self, PhantomData))
+    }
+
     #[inline]
     pub(super) fn overdue(&self) -> Option<Overdue> {
         Overdue::from_bits(self.overdue.load(Ordering::Acquire))
@@ -56,6 +62,26 @@ impl Cell {
 
     pub(super) fn set_overdue(&self, holder: Option<Overdue>) {
         self.overdue.store(Overdue::bits(holder), Ordering::Release);
+    }
+}
+
+/// One shard that is locked for reading until this is dropped, by the thread that locked it.
+pub(super) struct Reading<'s>(&'s Cell, PhantomData<*const ()>);
+
+impl Deref for Reading<'_> {
+    type Target = Shard;
+    #[inline]
+    fn deref(&self) -> &Shard {
+        // SAFETY: (6) locked for reading until the drop, as in 3.
+        unsafe { &*self.0.shard.get() }
+    }
+}
+
+impl Drop for Reading<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: (7) `try_read` took the lock, once.
+        unsafe { self.0.lock.unlock_shared() }
     }
 }
 

@@ -28,7 +28,7 @@ use super::monitor::Monitors;
 use super::pubsub::Pubsub;
 use super::{Clients, Settings, SlowLog};
 use crate::error::{Error, Result};
-use crate::keyspace::{Access, Ctx, Effects, Key, Served, Shard, Space, Stats, Turn, audience};
+use crate::keyspace::{Access, Ctx, Effects, Key, Served, Shard, Space, Stats, Text, Turn, audience};
 
 /// How long a waiting caller sleeps before it looks whether the holder is overdue.
 const PATIENCE: Duration = Duration::from_millis(5);
@@ -253,6 +253,21 @@ impl Inner {
         let result = op(&mut Ctx::new(&self.space, access, turn));
         self.release(&mut locked, turn);
         result
+    }
+
+    /// Shows the text of a key, if that is all there is to it ([`Space::glance`]) and nobody writes to its shard.
+    #[inline]
+    pub(crate) fn glance<R>(
+        &self,
+        db: usize,
+        key: Key<'_>,
+        view: impl FnOnce(Option<Text<'_>>) -> R,
+    ) -> Option<R> {
+        if self.space.has_audience() {
+            return None;
+        }
+        let shard = self.cells[self.space.shard(key.hash)].try_read()?;
+        self.space.glance(&shard, db, key).map(view)
     }
 
     #[inline]
