@@ -34,6 +34,9 @@ const SLAB: Layout = match Layout::from_size_align(16 * 1024, 16) {
 /// From this size on, filling a block takes longer than a look at the limits by far.
 const LARGE: usize = 64 * 1024;
 
+/// From this size on, filling a block alone may take a script past its time limit by much.
+const HUGE: usize = 16 * 1024 * 1024;
+
 /// What the allocator keeps.
 pub(super) struct Memory {
     /// Bytes that Lua holds, as it counts them.
@@ -290,6 +293,11 @@ pub(super) unsafe extern "C" fn allocate(
                 memory.used -= old;
                 memory.give_back(block.cast(), old);
             }
+            return null_mut();
+        }
+        if new >= HUGE && new > old && !memory.never_fails && limit::ends_within(core, new) {
+            memory.was_refused = true;
+            limit::arm((*core).running);
             return null_mut();
         }
         if new > old && memory.refuses(new - old) {

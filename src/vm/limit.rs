@@ -22,6 +22,10 @@ use crate::error::Error;
 /// nanoseconds. A loop over a library function that takes 50 microseconds is then looked at every 10 milliseconds.
 const FEW: i32 = 200;
 const MANY: i32 = 1_000;
+/// What a script may take longer than its time limit before a step that takes long is refused, in nanoseconds.
+const GRACE: u64 = 5_000_000;
+/// How fast Lua fills new memory.
+const BYTES_A_NANO: u64 = 8;
 /// Calls of quick commands between two looks, at first and at most.
 const FIRST_CALLS: u32 = 16;
 const MOST_CALLS: u32 = 64;
@@ -310,6 +314,28 @@ pub(super) unsafe fn look(core: *mut Core) -> Option<Stop> {
         }
         (*watch).stop = Some(Stop::TimeLimit);
         Some(Stop::TimeLimit)
+    }
+}
+
+/// Whether a step that fills so many bytes takes the script past its time limit by more than [`GRACE`]. Then it is being
+/// stopped: a table of millions of elements grows in one instruction, which nothing could end.
+pub(super) unsafe fn ends_within(core: *mut Core, bytes: usize) -> bool {
+    // SAFETY: (16) reason C; nothing here panics or calls Lua.
+    unsafe {
+        let watch = &raw mut (*core).watch;
+        let (Some(limit), Some(started), None) = ((*watch).limit, (*watch).started, (*watch).stop) else {
+            return false;
+        };
+        let end = monotonic_nanos().saturating_add(bytes as u64 / BYTES_A_NANO);
+        if (*watch).overdue
+            || end.saturating_sub(started) < limit.saturating_add(GRACE)
+            || host(core).is_none_or(|host| host.has_written())
+            || (*watch).control.stop().is_err()
+        {
+            return false;
+        }
+        (*watch).stop = Some(Stop::TimeLimit);
+        true
     }
 }
 
