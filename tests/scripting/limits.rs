@@ -68,6 +68,7 @@ const ENDLESS: &[&str] = &[
     "while true do for w in ('a b c'):gmatch('%a') do end end",
     "while true do local t={unpack({1,2,3})} end",
     "local t={} for i=1,300000 do t[i]='x' end while true do table.concat(t) end",
+    "while true do pcall(function() local t={} for i=1,1/0 do t[i]=i end end) end",
     "local s=('x'):rep(3000000) while true do redis.sha1hex(s:upper():reverse()) end",
     "local t={} for i=1,100000 do t[i]=i end while true do table.insert(t,1,table.remove(t,1)) end",
 ];

@@ -77,7 +77,6 @@ fn negated(by: i64) -> Result<i64> {
     by.checked_neg().ok_or(Error::DECREMENT_OVERFLOW)
 }
 
-#[inline(always)]
 fn incr_by(cx: &mut Ctx<'_>, key: Key<'_>, by: i64) -> Result<i64> {
     let sum = cx.update(key, "incrby", |entry| {
         let old = match entry.text()? {

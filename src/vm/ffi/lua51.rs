@@ -147,7 +147,6 @@ pub(in crate::vm) unsafe fn pcall_then(
 }
 
 /// Opens the stock libraries that scripts see, and `debug`.
-#[cfg(feature = "lua51")]
 pub(in crate::vm) unsafe fn open_libraries(lua: *mut lua_State) {
     // SAFETY: (7) each function wants to be called from Lua, with its name.
     unsafe {

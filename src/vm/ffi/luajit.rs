@@ -21,24 +21,13 @@ unsafe extern "C" {
     fn luaJIT_setmode(lua: *mut lua_State, index: c_int, mode: c_int) -> c_int;
 }
 
-/// Opens the stock libraries that scripts see, and `debug`.
+/// As with Lua 5.1; and the compiler is off from then on.
 pub(in crate::vm) unsafe fn open_libraries(lua: *mut lua_State) {
     /// The whole engine is meant, to be turned off.
     const ENGINE_OFF: c_int = 0;
-    // SAFETY: (1) each function wants to be called from Lua, with its name.
+    // SAFETY: (1) as the function of this name.
     unsafe {
-        for (name, library) in [
-            (c"", luaopen_base as lua_CFunction),
-            (c"table", luaopen_table),
-            (c"string", luaopen_string),
-            (c"math", luaopen_math),
-            (c"debug", luaopen_debug),
-        ] {
-            lua_pushcclosure(lua, library, 0);
-            lua_pushstring_(lua, name.as_ptr());
-            lua_call(lua, 1, 0);
-        }
-        lua_settop(lua, 0);
+        super::lua51::open_libraries(lua);
         luaJIT_setmode(lua, 0, ENGINE_OFF);
     }
 }
