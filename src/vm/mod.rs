@@ -20,7 +20,8 @@
 //! process, and so does a program that is built to abort. The three steps keep it away from the first.
 //!
 //! Outside such functions Lua is entered through protected calls only ([`Vm::run`] and the set-up), since an error
-//! with no protected call around it ends the process. Locks are held by the `Host`, above the protected call.
+//! with no protected call around it ends the process. One thing is done without: short elements of KEYS and ARGV become
+//! Lua strings while the allocator does not fail (`run::fill`). Locks are held by the `Host`, above the protected call.
 //!
 //! Each `unsafe` block below either calls the Lua API with a state that [`Vm`] owns and stack indices that the
 //! lines around it put there (reason L), or reaches the `Core` through the pointer that the state's allocator

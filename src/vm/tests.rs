@@ -817,6 +817,17 @@ fn a_script_at_the_memory_limit_fails_and_the_next_one_has_room_again() {
 }
 
 #[test]
+fn a_step_that_fills_memory_past_the_time_limit_is_not_begun() {
+    let mut vm = Vm::new(usize::MAX, Server::Any).unwrap();
+    // To fill so much takes a quarter of a second by far; whoever begins it has the memory afterwards.
+    let limits = Limits { time: Some(100_000_000), reply: usize::MAX };
+    let source = "for i = 1, 10000 do end return #string.rep('x', 2^31 - 16)";
+    let result = run_with(&mut vm, &mut Fake::new(), source, limits);
+    assert!(matches!(result, Err(Failure::OutOfTime)), "{result:?}");
+    assert!(vm.memory() < 1 << 20, "{} bytes", vm.memory());
+}
+
+#[test]
 #[cfg_attr(not(feature = "lua51"), ignore = "the stack of other dialects is not read")]
 fn a_reply_that_nobody_takes_is_not_made_and_its_errors_are_raised() {
     let mut vm = Vm::new(1 << 20, Server::Any).unwrap();
