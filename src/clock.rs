@@ -3,6 +3,9 @@
 //! A store takes its time from a [`Clock`]: [`SystemClock`] in a program, [`ManualClock`] in a test that moves
 //! time by hand. The limits of scripts use [`monotonic_nanos`], which no test can move.
 
+#[cfg(target_os = "linux")]
+mod seconds;
+
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -24,9 +27,14 @@ pub trait Clock: Send + Sync + 'static {
     fn now_micros(&self) -> i64;
 
     /// Milliseconds since the Unix epoch, allowed to lag some milliseconds behind [`now_micros`](Clock::now_micros)
-    /// and never to run ahead of it. Access times are taken from here because it may be several times cheaper.
+    /// and never to run ahead of it. It may be several times cheaper.
     fn coarse_millis(&self) -> i64 {
         self.now_micros().div_euclid(1000)
+    }
+
+    /// Seconds since the Unix epoch, with the same leave to lag. Every read of a key takes its access time from here.
+    fn coarse_seconds(&self) -> i64 {
+        self.coarse_millis().div_euclid(1000)
     }
 }
 
@@ -46,6 +54,43 @@ impl Clock for SystemClock {
     fn coarse_millis(&self) -> i64 {
         let time = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
         time.tv_sec.saturating_mul(1000).saturating_add(time.tv_nsec / 1_000_000)
+    }
+
+    #[cfg(target_os = "linux")]
+    #[inline]
+    fn coarse_seconds(&self) -> i64 {
+        seconds::coarse()
+    }
+}
+
+/// The clock of a store. The usual one is called without a look into a table of functions.
+#[derive(Clone)]
+pub(crate) enum StoreClock {
+    System,
+    Other(Arc<dyn Clock>),
+}
+
+impl StoreClock {
+    pub(crate) fn now_micros(&self) -> i64 {
+        match self {
+            StoreClock::System => SystemClock.now_micros(),
+            StoreClock::Other(clock) => clock.now_micros(),
+        }
+    }
+
+    pub(crate) fn coarse_millis(&self) -> i64 {
+        match self {
+            StoreClock::System => SystemClock.coarse_millis(),
+            StoreClock::Other(clock) => clock.coarse_millis(),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn coarse_seconds(&self) -> i64 {
+        match self {
+            StoreClock::System => SystemClock.coarse_seconds(),
+            StoreClock::Other(clock) => clock.coarse_seconds(),
+        }
     }
 }
 

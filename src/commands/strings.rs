@@ -518,11 +518,22 @@ impl Store {
     /// # Ok::<(), redmoon::Error>(())
     /// ```
     pub fn get(&self, key: impl AsRef<[u8]>) -> Result<Option<Blob>> {
-        let key = key.as_ref();
-        match self.glance(key, |text| text.map(Text::to_blob)) {
-            Some(value) => Ok(value),
-            None => self.read_key(key, |cx, key| Ok(get(cx, key)?.map(Text::to_blob))),
+        let bytes = key.as_ref();
+        let key = self.key(bytes);
+        if let Some(shard) = self.glance(key)
+            && let Some(value) = shard.text(key)
+        {
+            return match value {
+                Some(text) => text.copy_into(|blob| Ok(Some(blob))),
+                None => Ok(None),
+            };
         }
+        self.get_in_turn(bytes)
+    }
+
+    #[cold]
+    fn get_in_turn(&self, key: &[u8]) -> Result<Option<Blob>> {
+        self.read_key(key, |cx, key| Ok(get(cx, key)?.map(Text::to_blob)))
     }
 
     /// Shows the value of a string to `view` without copying it (GET); the key's shard stays locked for reading
@@ -541,18 +552,14 @@ impl Store {
     /// # Ok::<(), redmoon::Error>(())
     /// ```
     pub fn view<R>(&self, key: impl AsRef<[u8]>, view: impl FnOnce(Option<&[u8]>) -> R) -> Result<R> {
-        let key = key.as_ref();
-        let mut view = Some(view);
-        let mut show = |text: Option<Text<'_>>| {
-            let mut buffer = itoa::Buffer::new();
-            view.take().map(|view| view(text.map(|text| text.bytes(&mut buffer))))
-        };
-        let shown = match self.glance(key, &mut show) {
-            Some(shown) => shown,
-            None => self.read_key(key, |cx, key| Ok(show(get(cx, key)?)))?,
-        };
-        // It is shown once, by the one or by the other.
-        shown.ok_or(Error::INTERNAL)
+        let key = self.key(key.as_ref());
+        let mut buffer = itoa::Buffer::new();
+        if let Some(shard) = self.glance(key)
+            && let Some(text) = shard.text(key)
+        {
+            return Ok(view(text.map(|text| text.bytes(&mut buffer))));
+        }
+        self.read(key, |cx| Ok(view(get(cx, key)?.map(|text| text.bytes(&mut buffer)))))
     }
 
     /// Sets a key to a string, whatever it held before (SET); the key has no deadline then.

@@ -38,7 +38,7 @@ use crate::error::{Error, Result};
 use crate::reply::Reply;
 
 /// The longest value that is embedded. Reading an embedded value copies it; a longer one is shared.
-pub(crate) const EMBEDDED: usize = 192;
+pub(crate) const EMBEDDED: usize = crate::blob::SHORT;
 
 pub(crate) struct Entry(NonNull<u8>);
 
@@ -179,10 +179,16 @@ pub(crate) enum Text<'a> {
 impl<'a> Text<'a> {
     #[inline]
     pub(crate) fn to_blob(self) -> Blob {
+        self.copy_into(|blob| blob)
+    }
+
+    /// Hands a copy to `wrap`, which is made in its last place ([`Blob::copy_into`]).
+    #[inline(always)]
+    pub(crate) fn copy_into<R>(self, wrap: impl Fn(Blob) -> R) -> R {
         match self {
-            Text::Int(number) => Blob::from(itoa::Buffer::new().format(number)),
-            Text::Bytes(bytes) => Blob::from(bytes),
-            Text::Shared(bytes) => Blob::shared(Arc::clone(bytes)),
+            Text::Bytes(bytes) => Blob::copy_into(bytes, wrap),
+            Text::Int(number) => wrap(spelled(number)),
+            Text::Shared(bytes) => wrap(Blob::shared(Arc::clone(bytes))),
         }
     }
 
@@ -212,7 +218,12 @@ impl<'a> Text<'a> {
     }
 }
 
-/// What the word of an entry is.
+#[inline(never)]
+fn spelled(number: i64) -> Blob {
+    Blob::from(itoa::Buffer::new().format(number))
+}
+
+/// What the word of an entry is. Strings come first.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Embedded = 0,
@@ -237,6 +248,9 @@ impl Kind {
 }
 
 const KIND: u32 = 0b1111;
+const EMBEDDED_KIND: u32 = Kind::Embedded as u32;
+const INT_KIND: u32 = Kind::Int as u32;
+const SHARED_KIND: u32 = Kind::Shared as u32;
 const HAS_DEADLINE: u32 = 1 << 4;
 const RAW: u32 = 1 << 5;
 /// Where the key stands, in words behind the head: two bits, so that a look-up need not know the kind.
@@ -429,23 +443,24 @@ impl Entry {
     /// `WRONGTYPE` if it is none.
     #[inline]
     pub(crate) fn text(&self) -> Result<Text<'_>> {
-        let shape = self.shape();
-        if shape.kind == Kind::Embedded {
-            return Ok(Text::Bytes(self.slice(shape.bytes_at(), shape.embedded)));
-        }
-        match shape.kind {
+        let (key, meta) = self.head();
+        match meta & KIND {
+            EMBEDDED_KIND => {
+                let at = 8 + if meta & HAS_DEADLINE != 0 { 8 } else { 0 } + key;
+                Ok(Text::Bytes(self.slice(at, (meta >> EMBEDDED_SHIFT) as usize)))
+            }
             // SAFETY: (9) an integer's word holds it.
-            Kind::Int => Ok(Text::Int(unsafe { self.0.add(shape.word()).cast::<i64>().read() })),
-            Kind::Shared => Ok(Text::Shared(self.arc())),
+            INT_KIND => Ok(Text::Int(unsafe { self.0.add(8).cast::<i64>().read() })),
+            SHARED_KIND => Ok(Text::Shared(self.arc())),
             _ => Err(Error::WRONG_TYPE),
         }
     }
 
-    /// The text of a string that has no deadline.
+    /// Whether it is a string that has no deadline.
     #[inline]
-    pub(crate) fn lasting_text(&self) -> Option<Text<'_>> {
+    pub(crate) fn is_lasting_text(&self) -> bool {
         let (_, meta) = self.head();
-        if meta & HAS_DEADLINE != 0 { None } else { self.text().ok() }
+        meta & (KIND | HAS_DEADLINE) <= SHARED_KIND
     }
 
     /// The collection, if it is one of this type.

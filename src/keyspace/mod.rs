@@ -7,6 +7,7 @@ mod expiry;
 mod shard;
 mod space;
 mod stats;
+pub(crate) mod stripe;
 mod tally;
 mod tunables;
 mod undo;

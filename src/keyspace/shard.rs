@@ -144,6 +144,15 @@ impl Db {
         self.keys.find_noted(self.tag(key.hash), |entry| entry.is_key(key.bytes))
     }
 
+    /// As [`look_up`](Db::look_up); `met` is called before the first look at an entry.
+    #[inline(always)]
+    pub(crate) fn look_up_meeting(&self, key: Key<'_>, mut met: impl FnMut()) -> Option<(&Entry, &Note)> {
+        self.keys.find_noted(self.tag(key.hash), |entry| {
+            met();
+            entry.is_key(key.bytes)
+        })
+    }
+
     #[inline]
     pub(crate) fn get(&self, at: usize) -> Option<&Entry> {
         self.keys.get(at)

@@ -6,14 +6,15 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use foldhash::fast::FixedState;
 
+use super::stripe::{self, STRIPES};
 use super::{Key, Receivers, Shard, Stats, Text, Tunables};
-use crate::clock::Clock;
+use crate::clock::StoreClock;
 use crate::ds::{Limit, Limits};
 use crate::rng::Rng;
 
 /// Settings and sources that every shard and every [`Ctx`](super::Ctx) of one store shares.
 pub(crate) struct Space {
-    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) clock: StoreClock,
     pub(crate) databases: usize,
     /// The longest string that a command may make, in bytes (`proto-max-bulk-len`).
     pub(crate) max_string: Limit,
@@ -38,7 +39,7 @@ pub(crate) struct Space {
 
 impl Space {
     pub(crate) fn new(
-        clock: Arc<dyn Clock>,
+        clock: StoreClock,
         databases: usize,
         shards: usize,
         max_string: usize,
@@ -73,21 +74,33 @@ impl Space {
     /// What the access times of keys are noted in: seconds of the coarse clock.
     #[inline]
     pub(super) fn access_seconds(&self) -> u32 {
-        self.clock.coarse_millis().div_euclid(1000) as u32
+        self.clock.coarse_seconds() as u32
     }
 
     /// The text of a key for a reader without a turn, while nobody is to be told of anything. `Some(None)` if there is no
     /// such key; `None`, and nothing counted, if it holds something else, or may be past its time: that is for
     /// [`Ctx::find`](super::Ctx::find), which counts and notes the same for the rest.
-    #[inline]
-    pub(crate) fn glance<'s>(&self, shard: &'s Shard, db: usize, key: Key<'_>) -> Option<Option<Text<'s>>> {
-        let Some((entry, accessed)) = shard.dbs.get(db)?.look_up(key) else {
-            self.misses.add(1);
+    #[inline(always)]
+    pub(crate) fn glance<'s>(
+        &self,
+        shard: &'s Shard,
+        db: usize,
+        key: Key<'_>,
+        stripe: usize,
+    ) -> Option<Option<Text<'s>>> {
+        // The clock is read while the entry comes from memory.
+        let mut seconds = 0;
+        let met = || seconds = self.access_seconds();
+        let Some((entry, accessed)) = shard.dbs.get(db)?.look_up_meeting(key, met) else {
+            self.misses.add_in(stripe, 1);
             return Some(None);
         };
-        let text = entry.lasting_text()?;
-        self.hits.add(1);
-        accessed.set(self.access_seconds());
+        if !entry.is_lasting_text() {
+            return None;
+        }
+        self.hits.add_in(stripe, 1);
+        accessed.set(seconds);
+        let text = entry.text().ok()?;
         Some(Some(text))
     }
 
@@ -137,8 +150,6 @@ pub(crate) struct Striped {
     others: Stripe,
 }
 
-const STRIPES: usize = 64;
-
 #[derive(Default)]
 #[repr(align(128))]
 struct Stripe(Counter);
@@ -152,7 +163,13 @@ impl Default for Striped {
 impl Striped {
     #[inline]
     pub(crate) fn add(&self, n: u64) {
-        match stripe::own().and_then(|stripe| self.own.get(stripe)) {
+        self.add_in(stripe::own(), n);
+    }
+
+    /// Adds in the stripe that is this thread's own.
+    #[inline]
+    fn add_in(&self, stripe: usize, n: u64) {
+        match self.own.get(stripe) {
             Some(Stripe(counter)) => counter.add_alone(n),
             None => self.others.0.add(n),
         }
@@ -165,61 +182,6 @@ impl Striped {
 
     pub(crate) fn get(&self) -> u64 {
         self.own.iter().chain([&self.others]).map(|stripe| stripe.0.get()).sum()
-    }
-}
-
-/// Which stripe a thread has to itself, from its first count to its end.
-mod stripe {
-    use std::cell::Cell;
-    use std::sync::atomic::{AtomicU64, Ordering};
-
-    use super::STRIPES;
-
-    /// A bit for each stripe that some thread has. Giving back releases and taking acquires, so that the next owner
-    /// goes on from what the last one counted.
-    static TAKEN: AtomicU64 = AtomicU64::new(0);
-    const _: () = assert!(STRIPES == u64::BITS as usize);
-
-    const UNKNOWN: usize = usize::MAX;
-    const NONE: usize = usize::MAX - 1;
-
-    thread_local! {
-        static OWN: Cell<usize> = const { Cell::new(UNKNOWN) };
-        static GIVE_BACK: GiveBack = const { GiveBack };
-    }
-
-    struct GiveBack;
-
-    impl Drop for GiveBack {
-        fn drop(&mut self) {
-            let own = OWN.replace(NONE);
-            if own < STRIPES {
-                TAKEN.fetch_and(!(1 << own), Ordering::Release);
-            }
-        }
-    }
-
-    /// This thread's, if there are not too many threads and it is not ending.
-    #[inline]
-    pub(super) fn own() -> Option<usize> {
-        match OWN.get() {
-            UNKNOWN => take(),
-            own => Some(own),
-        }
-    }
-
-    #[cold]
-    fn take() -> Option<usize> {
-        OWN.set(NONE);
-        // Registers the drop; a thread that is ending takes none.
-        GIVE_BACK.try_with(|_| ()).ok()?;
-        let free = |taken: u64| (taken != u64::MAX).then(|| taken.trailing_ones());
-        let before = TAKEN.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |taken| {
-            free(taken).map(|free| taken | 1 << free)
-        });
-        let own = free(before.ok()?)? as usize;
-        OWN.set(own);
-        Some(own)
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::events::Classes;
 use super::inbox::MOST_BYTES;
 use super::{Inner, Store};
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, StoreClock};
 use crate::ds::Limits;
 use crate::error::Result;
 use crate::keyspace::Space;
@@ -24,7 +24,7 @@ use crate::rng::Rng;
 /// ```
 #[must_use]
 pub struct StoreBuilder {
-    clock: Arc<dyn Clock>,
+    clock: StoreClock,
     databases: usize,
     shards: Option<usize>,
     seed: Option<u64>,
@@ -50,7 +50,7 @@ impl std::fmt::Debug for StoreBuilder {
 impl Default for StoreBuilder {
     fn default() -> StoreBuilder {
         StoreBuilder {
-            clock: Arc::new(SystemClock),
+            clock: StoreClock::System,
             databases: 16,
             shards: None,
             seed: None,
@@ -68,7 +68,7 @@ impl Default for StoreBuilder {
 impl StoreBuilder {
     /// Where the store takes its time from; the system's clock by default.
     pub fn clock(mut self, clock: impl Clock) -> StoreBuilder {
-        self.clock = Arc::new(clock);
+        self.clock = StoreClock::Other(Arc::new(clock));
         self
     }
 

@@ -10,9 +10,14 @@
 //!
 //! 1. A bit of `Locked::set` is set from the moment at which its cell's lock was taken in `mode` until it is released,
 //!    and by nobody else: `Locked` is not `Clone`, and its drop releases what is left.
-//! 2. A shard is reached through a `Locked`, or a `Reading`, only: through `&self` if it is locked at all, through `&mut self` if it is
-//!    locked for writing. Two `Locked`s never have the same shard unless both read.
+//! 2. A shard is reached through a `Locked`, or a `Reading`, only: through `&self` if it is locked at all, through
+//!    `&mut self` if it is locked for writing. Two of them never have the same shard unless both read.
+//! 3. A `Reading` either has the lock for reading or is a visit; who locks for writing lets the visits end first and
+//!    admits no more of them (invariant 2 of [`Bias`]).
 #![allow(unsafe_code, reason = "see above; each use carries its reason")]
+
+mod bias;
+mod sync;
 
 use std::cell::UnsafeCell;
 use std::marker::PhantomData;
@@ -24,6 +29,8 @@ use std::time::Duration;
 use parking_lot::RawRwLock;
 use parking_lot::lock_api::{RawRwLock as _, RawRwLockTimed as _};
 
+use bias::{Bias, Visit};
+
 use super::lock::{LockMode, Overdue, ShardSet};
 use crate::keyspace::{Shard, Shards};
 
@@ -31,6 +38,7 @@ use crate::keyspace::{Shard, Shards};
 #[repr(align(128))]
 pub(super) struct Cell {
     lock: RawRwLock,
+    bias: Bias,
     /// Whether the holder is a script past its time that cannot be stopped, or a function.
     overdue: AtomicU8,
     shard: UnsafeCell<Shard>,
@@ -46,13 +54,26 @@ unsafe impl Sync for Cell {}
 
 impl Cell {
     pub(super) fn new(shard: Shard) -> Cell {
-        Cell { lock: RawRwLock::INIT, overdue: AtomicU8::new(0), shard: UnsafeCell::new(shard) }
+        Cell {
+            lock: RawRwLock::INIT,
+            bias: Bias::new(),
+            overdue: AtomicU8::new(0),
+            shard: UnsafeCell::new(shard),
+        }
     }
 
-    /// The shard to read from, if nobody writes.
+    /// The shard to read from, if nobody writes. Where nobody has written for a while, the lock is left alone.
+    /// The stripe is this thread's own.
     #[inline]
-    pub(super) fn try_read(&self) -> Option<Reading<'_>> {
-        self.lock.try_lock_shared().then(|| Reading(self, PhantomData))
+    pub(super) fn try_read(&self, stripe: usize) -> Option<Reading<'_>> {
+        let visit = self.bias.visit(stripe);
+        if visit.is_none() {
+            if !self.lock.try_lock_shared() {
+                return None;
+            }
+            self.bias.count_read();
+        }
+        Some(Reading { cell: self, visit, this_thread: PhantomData })
     }
 
     #[inline]
@@ -66,22 +87,29 @@ impl Cell {
 }
 
 /// One shard that is locked for reading until this is dropped, by the thread that locked it.
-pub(super) struct Reading<'s>(&'s Cell, PhantomData<*const ()>);
+pub(super) struct Reading<'s> {
+    cell: &'s Cell,
+    /// `None` if the lock was taken.
+    visit: Option<Visit>,
+    this_thread: PhantomData<*const ()>,
+}
 
 impl Deref for Reading<'_> {
     type Target = Shard;
     #[inline]
     fn deref(&self) -> &Shard {
-        // SAFETY: (6) locked for reading until the drop, as in 3.
-        unsafe { &*self.0.shard.get() }
+        // SAFETY: (6) nobody writes until the drop: invariant 3.
+        unsafe { &*self.cell.shard.get() }
     }
 }
 
 impl Drop for Reading<'_> {
     #[inline]
     fn drop(&mut self) {
-        // SAFETY: (7) `try_read` took the lock, once.
-        unsafe { self.0.lock.unlock_shared() }
+        if self.visit.is_none() {
+            // SAFETY: (7) `try_read` took the lock, once.
+            unsafe { self.cell.lock.unlock_shared() }
+        }
     }
 }
 
@@ -135,27 +163,37 @@ impl<C: Deref<Target = [Cell]>> Locked<C> {
     /// Locks one more shard if nobody holds it against that. The caller must not have it already, which answers false.
     #[inline]
     pub(super) fn try_add(&mut self, index: usize) -> bool {
-        let lock = &self.cells[index].lock;
-        let is_mine = !self.set.contains(index)
-            && match self.mode {
-                LockMode::Read => lock.try_lock_shared(),
-                LockMode::Write => lock.try_lock_exclusive(),
-            };
-        if is_mine {
-            self.set.add(index);
-        }
-        is_mine
+        self.add(index, RawRwLock::try_lock_shared, RawRwLock::try_lock_exclusive)
     }
 
     /// As [`try_add`](Locked::try_add), waiting for at most this long.
     pub(super) fn try_add_for(&mut self, index: usize, patience: Duration) -> bool {
-        let lock = &self.cells[index].lock;
-        let is_mine = !self.set.contains(index)
-            && match self.mode {
-                LockMode::Read => lock.try_lock_shared_for(patience),
-                LockMode::Write => lock.try_lock_exclusive_for(patience),
-            };
+        self.add(
+            index,
+            |lock| lock.try_lock_shared_for(patience),
+            |lock| lock.try_lock_exclusive_for(patience),
+        )
+    }
+
+    #[inline(always)]
+    fn add(
+        &mut self,
+        index: usize,
+        try_shared: impl FnOnce(&RawRwLock) -> bool,
+        try_exclusive: impl FnOnce(&RawRwLock) -> bool,
+    ) -> bool {
+        let cell = &self.cells[index];
+        if self.set.contains(index) {
+            return false;
+        }
+        let is_mine = match self.mode {
+            LockMode::Read => try_shared(&cell.lock),
+            LockMode::Write => try_exclusive(&cell.lock),
+        };
         if is_mine {
+            if self.mode == LockMode::Write {
+                cell.bias.revoke();
+            }
             self.set.add(index);
         }
         is_mine

@@ -21,14 +21,14 @@ use std::time::Duration;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::blocked::Leftover;
-use super::cell::{Borrowed, Cell, Locked};
+use super::cell::{Borrowed, Cell, Locked, Reading};
 use super::events::Events;
 use super::inbox::{Inbox, MOST_BYTES};
 use super::monitor::Monitors;
 use super::pubsub::Pubsub;
 use super::{Clients, Settings, SlowLog};
 use crate::error::{Error, Result};
-use crate::keyspace::{Access, Ctx, Effects, Key, Served, Shard, Space, Stats, Text, Turn, audience};
+use crate::keyspace::{Access, Ctx, Effects, Key, Served, Shard, Space, Stats, Text, Turn, audience, stripe};
 
 /// How long a waiting caller sleeps before it looks whether the holder is overdue.
 const PATIENCE: Duration = Duration::from_millis(5);
@@ -255,19 +255,15 @@ impl Inner {
         result
     }
 
-    /// Shows the text of a key, if that is all there is to it ([`Space::glance`]) and nobody writes to its shard.
-    #[inline]
-    pub(crate) fn glance<R>(
-        &self,
-        db: usize,
-        key: Key<'_>,
-        view: impl FnOnce(Option<Text<'_>>) -> R,
-    ) -> Option<R> {
+    /// The shard of a key to look into, if nobody writes to it and nobody is to be told of anything.
+    #[inline(always)]
+    pub(crate) fn glance(&self, db: usize, key: Key<'_>) -> Option<Glance<'_>> {
         if self.space.has_audience() {
             return None;
         }
-        let shard = self.cells[self.space.shard(key.hash)].try_read()?;
-        self.space.glance(&shard, db, key).map(view)
+        let stripe = stripe::own();
+        let shard = self.cells[self.space.shard(key.hash)].try_read(stripe)?;
+        Some(Glance { space: &self.space, shard, db, stripe })
     }
 
     #[inline]
@@ -461,6 +457,22 @@ impl Inner {
     pub(crate) fn overdue(&self) -> Option<Overdue> {
         let gate = Overdue::from_bits(self.gate.overdue.load(Ordering::Relaxed));
         gate.or_else(|| self.cells.iter().map(Cell::overdue).reduce(|first, cell| first.and(cell)).flatten())
+    }
+}
+
+/// A shard to look into without a turn.
+pub(crate) struct Glance<'s> {
+    space: &'s Space,
+    shard: Reading<'s>,
+    db: usize,
+    stripe: usize,
+}
+
+impl Glance<'_> {
+    /// The text of a key of the shard, if that is all there is to it ([`Space::glance`]).
+    #[inline(always)]
+    pub(crate) fn text(&self, key: Key<'_>) -> Option<Option<Text<'_>>> {
+        self.space.glance(&self.shard, self.db, key, self.stripe)
     }
 }
 

@@ -17,14 +17,14 @@ mod within;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::keyspace::{Ctx, Key, Text, Turn};
+use crate::keyspace::{Ctx, Key, Turn};
 
 pub(crate) use blocked::{Blocked, Started};
 pub use builder::StoreBuilder;
 pub(crate) use clients::{Client, Clients};
 pub use events::{Cause, KeyEvent, Listener};
 pub(crate) use inbox::Inbox;
-pub(crate) use lock::{Held, Inner, LockMode, Overdue, ShardSet};
+pub(crate) use lock::{Glance, Held, Inner, LockMode, Overdue, ShardSet};
 pub(crate) use monitor::NO_ADDRESS;
 pub use monitor::{Monitor, Observed};
 pub(crate) use pubsub::Kind;
@@ -116,14 +116,17 @@ impl Store {
         Turn::new(self.db)
     }
 
-    /// Shows the text of a key without a turn, where nothing else is to be done: half the instructions of
-    /// [`read_key`](Store::read_key), which is for all other cases.
+    /// A key with its hash.
     #[inline]
-    pub(crate) fn glance<R>(&self, key: &[u8], view: impl FnOnce(Option<Text<'_>>) -> R) -> Option<R> {
-        if self.within.is_some() {
-            return None;
-        }
-        self.inner.glance(self.db, Key { bytes: key, hash: self.inner.space.hash(key) }, view)
+    pub(crate) fn key<'k>(&self, bytes: &'k [u8]) -> Key<'k> {
+        Key { bytes, hash: self.inner.space.hash(bytes) }
+    }
+
+    /// The shard of a key to look into without a turn, where nothing else is to be done. That is
+    /// half the instructions of [`read`](Store::read), which is for all other cases.
+    #[inline(always)]
+    pub(crate) fn glance(&self, key: Key<'_>) -> Option<Glance<'_>> {
+        if self.within.is_some() { None } else { self.inner.glance(self.db, key) }
     }
 
     /// Runs an operation that reads one key.
@@ -133,12 +136,18 @@ impl Store {
         key: &[u8],
         op: impl FnOnce(&mut Ctx<'_>, Key<'_>) -> Result<R>,
     ) -> Result<R> {
-        let key = Key { bytes: key, hash: self.inner.space.hash(key) };
+        let key = self.key(key);
+        self.read(key, |cx| op(cx, key))
+    }
+
+    /// Runs an operation that reads one key, the hash of which is there already.
+    #[inline]
+    pub(crate) fn read<R>(&self, key: Key<'_>, op: impl FnOnce(&mut Ctx<'_>) -> Result<R>) -> Result<R> {
         if let Some(within) = &self.within {
-            return within.run(self, [key.bytes], |cx| op(cx, key));
+            return within.run(self, [key.bytes], op);
         }
         let mut turn = self.turn();
-        self.inner.with_read(key.hash, &mut turn, |cx| op(cx, key))
+        self.inner.with_read(key.hash, &mut turn, op)
     }
 
     /// Runs an operation that may change one key.
@@ -148,7 +157,7 @@ impl Store {
         key: &[u8],
         op: impl FnOnce(&mut Ctx<'_>, Key<'_>) -> Result<R>,
     ) -> Result<R> {
-        let key = Key { bytes: key, hash: self.inner.space.hash(key) };
+        let key = self.key(key);
         if let Some(within) = &self.within {
             return within.run(self, [key.bytes], |cx| op(cx, key));
         }

@@ -271,3 +271,61 @@ fn handles_sessions_and_engines_go_from_thread_to_thread() {
     std::thread::spawn(move || session.execute(&["SET", "key", "value"]).unwrap()).join().unwrap();
     assert_eq!(store.get("key").unwrap().unwrap(), "value");
 }
+
+/// After many reads without a write, readers come in without the lock (`bias.rs` has the model of that): rare writes are
+/// what they must not meet.
+#[test]
+fn many_reads_between_rare_writes_see_whole_values() {
+    within_a_minute(|| {
+        let store = Store::builder().shards(1).build();
+        let ended = AtomicBool::new(false);
+        // The byte tells the length, so that a value of two writes is none of both.
+        let value = |number: usize| vec![number as u8; number];
+        store.set("key", value(0)).unwrap();
+        on_threads(3, |thread| {
+            if thread == 0 {
+                for number in 0..250_usize {
+                    std::thread::sleep(Duration::from_micros(200));
+                    if number % 3 == 0 {
+                        store.del(&["key"]).unwrap();
+                    }
+                    store.set("key", value(number)).unwrap();
+                }
+                ended.store(true, Ordering::Relaxed);
+            }
+            while !ended.load(Ordering::Relaxed) {
+                for _ in 0..1_000 {
+                    let read = store.get("key").unwrap();
+                    let is_whole = |read: &[u8]| read.iter().all(|byte| usize::from(*byte) == read.len());
+                    assert!(read.is_none_or(|read| is_whole(&read)));
+                    assert!(store.view("key", |read| read.is_none_or(&is_whole)).unwrap());
+                }
+            }
+        });
+    });
+}
+
+#[test]
+fn a_writer_waits_until_a_view_is_over() {
+    within_a_minute(|| {
+        let store = Store::builder().shards(1).build();
+        store.set("key", "before").unwrap();
+        for _ in 0..5_000 {
+            store.get("key").unwrap();
+        }
+        let written = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let seen = store.view("key", |value| {
+                scope.spawn(|| {
+                    store.set("key", "after").unwrap();
+                    written.store(true, Ordering::SeqCst);
+                });
+                std::thread::sleep(Duration::from_millis(50));
+                assert!(!written.load(Ordering::SeqCst), "written under the reader");
+                value.map(<[u8]>::to_vec)
+            });
+            assert_eq!(seen.unwrap().as_deref(), Some(b"before".as_slice()));
+        });
+        assert_eq!(store.get("key").unwrap().as_deref(), Some(b"after".as_slice()));
+    });
+}

@@ -1,0 +1,160 @@
+//! The reads without a lock under a model checker, which tries every order in which threads can run and every value that
+//! their reads may see: the crate's own `Bias`, on loom's atomics.
+
+use loom::cell::UnsafeCell;
+use loom::sync::{Arc, RwLock};
+use loom::thread;
+
+use bias::Bias;
+
+/// What the crate takes from the standard library and from the system.
+mod sync {
+    use loom::sync::atomic::fence;
+    use loom::thread;
+
+    pub(super) use loom::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+
+    pub(super) const READS: u32 = 1;
+    const STRIPES: usize = 3;
+
+    loom::lazy_static! {
+        static ref MARKS: Vec<AtomicUsize> = (0..STRIPES).map(|_| AtomicUsize::new(0)).collect();
+    }
+
+    pub(super) fn mark_of(stripe: usize) -> Option<&'static AtomicUsize> {
+        MARKS.get(stripe)
+    }
+
+    pub(super) fn marks() -> impl Iterator<Item = &'static AtomicUsize> {
+        MARKS.iter()
+    }
+
+    /// A barrier that the system puts into another thread at any place is at least as strong as one that stands where
+    /// it is needed.
+    pub(super) fn light_barrier() {
+        fence(Ordering::SeqCst);
+    }
+
+    pub(super) fn heavy_barrier() {
+        fence(Ordering::SeqCst);
+    }
+
+    pub(super) fn has_heavy_barrier() -> bool {
+        true
+    }
+
+    pub(super) fn wait(_: u32) {
+        thread::yield_now();
+    }
+}
+
+#[path = "../../src/store/cell/bias.rs"]
+mod bias;
+
+/// What a cell of the store is: the value may be changed by whoever has locked it alone, and loom fails if anybody
+/// reads it meanwhile.
+struct Cell {
+    lock: RwLock<()>,
+    bias: Bias,
+    value: UnsafeCell<u32>,
+}
+
+// SAFETY: loom watches over the accesses to the value, which is what the tests are about.
+#[allow(unsafe_code, reason = "see above")]
+unsafe impl Sync for Cell {}
+
+impl Cell {
+    fn new() -> Cell {
+        Cell { lock: RwLock::new(()), bias: Bias::new(), value: UnsafeCell::new(0) }
+    }
+
+    #[allow(unsafe_code, reason = "loom watches over it")]
+    fn see(&self) -> u32 {
+        // SAFETY: loom fails if it is not so.
+        self.value.with(|value| unsafe { *value })
+    }
+
+    /// The value, and whether it was read without the lock.
+    fn read(&self, stripe: usize) -> (u32, bool) {
+        if let Some(_visit) = self.bias.visit(stripe) {
+            return (self.see(), true);
+        }
+        let _lock = self.lock.read().unwrap();
+        self.bias.count_read();
+        (self.see(), false)
+    }
+
+    #[allow(unsafe_code, reason = "loom watches over it")]
+    fn write(&self) {
+        let _lock = self.lock.write().unwrap();
+        self.bias.revoke();
+        // SAFETY: loom fails if it is not so.
+        self.value.with_mut(|value| unsafe { *value += 1 });
+    }
+
+    /// Reads until the bias is on.
+    fn biased() -> Arc<Cell> {
+        let cell = Arc::new(Cell::new());
+        let reads: Vec<_> = (0..3).map(|_| cell.read(0)).collect();
+        assert_eq!(reads, [(0, false), (0, false), (0, true)]);
+        cell
+    }
+}
+
+fn explore(model: impl Fn() + Sync + Send + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(3);
+    builder.check(model);
+}
+
+#[test]
+fn a_writer_waits_for_readers_without_the_lock_and_they_see_what_was_written() {
+    explore(|| {
+        let cell = Cell::biased();
+        let readers: Vec<_> = (1..3)
+            .map(|stripe| {
+                let cell = Arc::clone(&cell);
+                thread::spawn(move || cell.read(stripe).0)
+            })
+            .collect();
+        cell.write();
+        assert_eq!(cell.read(0).0, 1);
+        for reader in readers {
+            assert!(reader.join().unwrap() <= 1);
+        }
+    });
+}
+
+#[test]
+fn a_bias_that_is_turned_on_again_shows_what_was_written_meanwhile() {
+    explore(|| {
+        let cell = Cell::biased();
+        let reader = {
+            let cell = Arc::clone(&cell);
+            thread::spawn(move || {
+                let reads = [cell.read(1).0, cell.read(1).0, cell.read(1).0];
+                assert!(reads.is_sorted(), "{reads:?}");
+            })
+        };
+        cell.write();
+        reader.join().unwrap();
+        cell.write();
+        assert_eq!(cell.read(0).0, 2);
+    });
+}
+
+#[test]
+fn two_writers_and_a_reader_get_past_each_other() {
+    explore(|| {
+        let cell = Cell::biased();
+        let threads: Vec<_> = (1..3)
+            .map(|stripe| {
+                let cell = Arc::clone(&cell);
+                thread::spawn(move || if stripe == 1 { cell.write() } else { drop(cell.read(stripe)) })
+            })
+            .collect();
+        cell.write();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        assert_eq!(cell.read(0).0, 2);
+    });
+}
