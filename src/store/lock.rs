@@ -242,8 +242,29 @@ impl Inner {
         turn: &mut Turn,
         op: impl FnOnce(&mut Ctx<'_>) -> Result<R>,
     ) -> Result<R> {
-        let index = self.space.shard(hash);
-        let mode = self.mode_of_readers();
+        self.with_one(self.space.shard(hash), self.mode_of_readers(), turn, op)
+    }
+
+    /// Runs an operation on one shard.
+    #[inline]
+    fn with_one<R>(
+        &self,
+        index: usize,
+        mode: LockMode,
+        turn: &mut Turn,
+        op: impl FnOnce(&mut Ctx<'_>) -> Result<R>,
+    ) -> Result<R> {
+        if mode == LockMode::Read
+            && let Some(shard) = self.cells[index].try_read(stripe::own())
+        {
+            let result = op(&mut Ctx::new(&self.space, Access::Read(index, &shard), turn));
+            if turn.effects.is_some() {
+                self.settle(&mut self.none_locked(mode), turn);
+                drop(shard);
+                self.settle_unlocked(turn);
+            }
+            return result;
+        }
         let mut locked = self.none_locked(mode);
         self.lock(&mut locked, index)?;
         let access = match mode {
@@ -273,12 +294,7 @@ impl Inner {
         turn: &mut Turn,
         op: impl FnOnce(&mut Ctx<'_>) -> Result<R>,
     ) -> Result<R> {
-        let index = self.space.shard(hash);
-        let mut locked = self.none_locked(LockMode::Write);
-        self.lock(&mut locked, index)?;
-        let result = op(&mut Ctx::new(&self.space, write(&mut locked, index), turn));
-        self.release(&mut locked, turn);
-        result
+        self.with_one(self.space.shard(hash), LockMode::Write, turn, op)
     }
 
     /// Runs an operation on a set of shards.
@@ -291,17 +307,7 @@ impl Inner {
     ) -> Result<R> {
         let mode = if mode == LockMode::Read { self.mode_of_readers() } else { mode };
         match set.single() {
-            Some(index) => {
-                let mut locked = self.none_locked(mode);
-                self.lock(&mut locked, index)?;
-                let access = match mode {
-                    LockMode::Read => read(&locked, index),
-                    LockMode::Write => write(&mut locked, index),
-                };
-                let result = op(&mut Ctx::new(&self.space, access, turn));
-                self.release(&mut locked, turn);
-                result
-            }
+            Some(index) => self.with_one(index, mode, turn, op),
             None if set.is_empty() => {
                 let result = op(&mut Ctx::new(&self.space, Access::None, turn));
                 self.release(&mut self.none_locked(LockMode::Read), turn);
