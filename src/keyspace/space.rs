@@ -79,7 +79,7 @@ impl Space {
 
     /// The text of a key for a reader without a turn, while nobody is to be told of anything. `Some(None)` if there is no
     /// such key; `None`, and nothing counted, if it holds something else, or may be past its time: that is for
-    /// [`Ctx::find`](super::Ctx::find), which counts and notes the same for the rest.
+    /// [`Ctx::find`](super::Ctx::find), which counts and notes the same for the rest. The stripe is this thread's own.
     #[inline(always)]
     pub(crate) fn glance<'s>(
         &self,

@@ -49,7 +49,8 @@ const _: () = {
     is_sync::<Shard>();
 };
 
-// SAFETY: (1) a shard may be used from any thread (see above), and by invariant 2 only under its lock.
+// SAFETY: (1) a shard may be used from any thread (see above), and by the invariants only under its lock, or while nobody
+// has that for writing.
 unsafe impl Sync for Cell {}
 
 impl Cell {
@@ -62,8 +63,8 @@ impl Cell {
         }
     }
 
-    /// The shard to read from, if nobody writes. Where nobody has written for a while, the lock is left alone.
-    /// The stripe is this thread's own.
+    /// The shard to read from, if nobody writes. Where nobody has written for a while, the lock is left alone. The stripe
+    /// is this thread's own.
     #[inline]
     pub(super) fn try_read(&self, stripe: usize) -> Option<Reading<'_>> {
         let visit = self.bias.visit(stripe);

@@ -272,7 +272,7 @@ fn handles_sessions_and_engines_go_from_thread_to_thread() {
     assert_eq!(store.get("key").unwrap().unwrap(), "value");
 }
 
-/// After many reads without a write, readers come in without the lock (`bias.rs` has the model of that): rare writes are
+/// After many reads without a write, readers come in without the lock (`model.rs` has the model of that): rare writes are
 /// what they must not meet.
 #[test]
 fn many_reads_between_rare_writes_see_whole_values() {

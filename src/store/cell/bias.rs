@@ -1,9 +1,8 @@
 //! [`Bias`]: readers of a lock that none but readers have taken for a while come in without taking it.
 //!
-//! A locked instruction waits until all before it is done, so a program that reads one key after another waits for the
-//! cache misses of each in turn; without it the processor begins the next read meanwhile. A read of a million keys in
-//! random order took 409 ns with the lock and 236 ns without. Readers on several threads do not take the lock's cache
-//! line from each other either.
+//! Readers on several threads take a lock's cache line from each other, and its locked instructions wait until all before
+//! them is done. A GET of one hot key took 123 ns on each of two threads with the lock and 38 ns without; on one thread,
+//! 35 and 32.
 //!
 //! A reader who comes in so writes which bias it has passed into a word of its thread's own, its *mark*, and then reads
 //! whether the bias is on still. A writer, who has taken the lock, turns the bias off and then reads the marks. One of
@@ -48,8 +47,8 @@ impl Bias {
         std::ptr::from_ref(self).addr()
     }
 
-    /// Comes in without the lock, if the bias is on. The visit must be over before the bias is moved or dropped. The
-    /// stripe is this thread's own.
+    /// Comes in without the lock, if the bias is on, for the thread whose stripe this is. The visit must be over before
+    /// the bias is moved or dropped.
     #[inline]
     pub(super) fn visit(&self, stripe: usize) -> Option<Visit> {
         if !self.is_on.load(Ordering::Relaxed) {

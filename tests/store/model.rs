@@ -150,7 +150,13 @@ fn two_writers_and_a_reader_get_past_each_other() {
         let threads: Vec<_> = (1..3)
             .map(|stripe| {
                 let cell = Arc::clone(&cell);
-                thread::spawn(move || if stripe == 1 { cell.write() } else { drop(cell.read(stripe)) })
+                thread::spawn(move || {
+                    if stripe == 1 {
+                        cell.write();
+                    } else {
+                        cell.read(stripe);
+                    }
+                })
             })
             .collect();
         cell.write();
