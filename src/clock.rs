@@ -26,13 +26,14 @@ pub trait Clock: Send + Sync + 'static {
     /// Microseconds since the Unix epoch.
     fn now_micros(&self) -> i64;
 
-    /// Milliseconds since the Unix epoch, allowed to lag some milliseconds behind [`now_micros`](Clock::now_micros)
-    /// and never to run ahead of it. It may be several times cheaper.
+    /// Milliseconds since the Unix epoch, allowed to lag some milliseconds, but never a second, behind
+    /// [`now_micros`](Clock::now_micros), and never to run ahead of it. It may be several times cheaper.
     fn coarse_millis(&self) -> i64 {
         self.now_micros().div_euclid(1000)
     }
 
-    /// Seconds since the Unix epoch, with the same leave to lag. Every read of a key takes its access time from here.
+    /// Seconds since the Unix epoch, with the same leave to lag. Every read of a key takes its access time from here, and
+    /// is content with it while the key's deadline is seconds away.
     fn coarse_seconds(&self) -> i64 {
         self.coarse_millis().div_euclid(1000)
     }

@@ -531,7 +531,7 @@ impl Store {
         self.get_in_turn(bytes)
     }
 
-    #[cold]
+    #[inline(never)]
     fn get_in_turn(&self, key: &[u8]) -> Result<Option<Blob>> {
         self.read_key(key, |cx, key| Ok(get(cx, key)?.map(Text::to_blob)))
     }

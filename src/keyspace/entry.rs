@@ -456,11 +456,16 @@ impl Entry {
         }
     }
 
-    /// Whether it is a string that has no deadline.
+    /// Whether it is a string that does not end in this second, counted since the epoch, nor in the next.
     #[inline]
-    pub(crate) fn is_lasting_text(&self) -> bool {
+    pub(crate) fn is_lasting_text(&self, second: i64) -> bool {
         let (_, meta) = self.head();
-        meta & (KIND | HAS_DEADLINE) <= SHARED_KIND
+        meta & (KIND | HAS_DEADLINE) <= SHARED_KIND || meta & KIND <= SHARED_KIND && self.ends_after(second)
+    }
+
+    #[inline(never)]
+    fn ends_after(&self, second: i64) -> bool {
+        self.deadline().is_none_or(|deadline| deadline.div_euclid(1000) > second.saturating_add(1))
     }
 
     /// The collection, if it is one of this type.

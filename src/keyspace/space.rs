@@ -88,18 +88,18 @@ impl Space {
         key: Key<'_>,
         stripe: usize,
     ) -> Option<Option<Text<'s>>> {
-        // The clock is read while the entry comes from memory.
+        // The clock is read while the entry comes from memory. It may lag, but not by a second.
         let mut seconds = 0;
-        let met = || seconds = self.access_seconds();
+        let met = || seconds = self.clock.coarse_seconds();
         let Some((entry, accessed)) = shard.dbs.get(db)?.look_up_meeting(key, met) else {
             self.misses.add_in(stripe, 1);
             return Some(None);
         };
-        if !entry.is_lasting_text() {
+        if !entry.is_lasting_text(seconds) {
             return None;
         }
         self.hits.add_in(stripe, 1);
-        accessed.set(seconds);
+        accessed.set(seconds as u32);
         let text = entry.text().ok()?;
         Some(Some(text))
     }

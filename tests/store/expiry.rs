@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use redmoon::{Engine, ManualClock, Store, Value};
+use redmoon::{Clock, Engine, ManualClock, Store, Value};
 
 /// The 14th of November 2023, a time like any other.
 const START: i64 = 1_700_000_000_000;
@@ -21,6 +21,47 @@ fn figure(store: &Store, name: &str) -> u64 {
     let info = words(store, "INFO").convert::<String>().unwrap();
     let line = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
     line.unwrap_or_else(|| panic!("no {name} in {info}")).trim().parse().unwrap()
+}
+
+/// A clock whose cheap readings lag as far behind as they may.
+struct Lagging(ManualClock);
+
+impl Clock for Lagging {
+    fn now_micros(&self) -> i64 {
+        self.0.now_micros()
+    }
+    fn coarse_millis(&self) -> i64 {
+        self.0.now_micros() / 1000 - 999
+    }
+}
+
+#[test]
+fn a_typed_read_sees_a_key_to_its_last_millisecond_and_no_longer() {
+    let clock = ManualClock::new();
+    for store in [
+        Store::builder().clock(clock.clone()).build(),
+        Store::builder().clock(Lagging(clock.clone())).build(),
+    ] {
+        // Starts and times to live that are no whole seconds, each key looked at around seconds and around its end.
+        for start in [0, 1, 500, 999] {
+            for lives in [1, 700, 1000, 1999, 2000, 2001, 2500, 4000] {
+                let start = START + start;
+                for after in
+                    [0, 1, 999, 1000, lives - 1000, lives - 999, lives - 1, lives, lives + 1, lives + 999]
+                {
+                    clock.set_millis(start);
+                    store.psetex("key", lives, "value").unwrap();
+                    let hits = figure(&store, "keyspace_hits");
+                    clock.set_millis(start + after.max(0));
+                    let is_there = after <= lives;
+                    let value = is_there.then_some(b"value".as_slice());
+                    assert_eq!(store.get("key").unwrap().as_deref(), value, "{start} {lives} {after}");
+                    assert!(store.view("key", |seen| seen == value).unwrap(), "{start} {lives} {after}");
+                    assert_eq!(figure(&store, "keyspace_hits") - hits, if is_there { 2 } else { 0 });
+                }
+            }
+        }
+    }
 }
 
 #[test]
