@@ -14,7 +14,8 @@ pub(crate) const INLINE: usize = 22;
 /// The longest byte string that is copied rather than shared: it has one owner, whose buffer is used again ([`spare`]).
 pub(crate) const SHORT: usize = 192;
 
-/// An immutable byte string: 24 bytes, up to 22 bytes inline, more than 192 shared by reference count.
+/// An immutable byte string: 24 bytes, up to 22 bytes inline, more than 192 and buffers that were taken over shared by
+/// reference count.
 ///
 /// Reading a small value never allocates, and reading or cloning a large one never copies. It dereferences to
 /// `[u8]`, so every method of slices works on it.
@@ -41,7 +42,7 @@ enum Repr {
         len: u8,
         buffer: Box<[u8]>,
     },
-    /// A longer one, which a store may share.
+    /// A longer one, which a store may share, or a buffer that was taken over.
     Shared(Arc<Vec<u8>>),
 }
 
@@ -85,7 +86,7 @@ impl Blob {
     /// Hands a copy of the bytes to `wrap`. Each form of it is made in its last place then: what was just written would be
     /// moved there before it has left the store buffer, for which a processor waits.
     #[inline(always)]
-    pub(crate) fn copy_into<R>(bytes: &[u8], wrap: impl Fn(Blob) -> R) -> R {
+    pub(crate) fn copy_into<R>(bytes: &[u8], wrap: impl FnOnce(Blob) -> R) -> R {
         match padded(bytes) {
             Some(padded) => wrap(Blob(Repr::Inline { len: bytes.len() as u8, bytes: padded })),
             None if bytes.len() <= SHORT => {

@@ -536,8 +536,8 @@ impl Store {
         self.read_key(key, |cx, key| Ok(get(cx, key)?.map(Text::to_blob)))
     }
 
-    /// Shows the value of a string to `view` without copying it (GET); the key's shard stays locked for reading
-    /// meanwhile, so `view` must not call the store.
+    /// Shows the value of a string to `view` without copying it (GET). Nobody can write to the key's shard meanwhile, so
+    /// `view` must neither call the store nor wait for somebody who does, and should be short.
     ///
     /// # Errors
     ///

@@ -184,7 +184,7 @@ impl<'a> Text<'a> {
 
     /// Hands a copy to `wrap`, which is made in its last place ([`Blob::copy_into`]).
     #[inline(always)]
-    pub(crate) fn copy_into<R>(self, wrap: impl Fn(Blob) -> R) -> R {
+    pub(crate) fn copy_into<R>(self, wrap: impl FnOnce(Blob) -> R) -> R {
         match self {
             Text::Bytes(bytes) => Blob::copy_into(bytes, wrap),
             Text::Int(number) => wrap(spelled(number)),
@@ -223,7 +223,7 @@ fn spelled(number: i64) -> Blob {
     Blob::from(itoa::Buffer::new().format(number))
 }
 
-/// What the word of an entry is. Strings come first.
+/// What the word of an entry is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Embedded = 0,
@@ -253,6 +253,7 @@ const INT_KIND: u32 = Kind::Int as u32;
 const SHARED_KIND: u32 = Kind::Shared as u32;
 const HAS_DEADLINE: u32 = 1 << 4;
 const RAW: u32 = 1 << 5;
+const _: () = assert!((Kind::Hash as u32) > SHARED_KIND && SHARED_KIND < HAS_DEADLINE, "strings come first");
 /// Where the key stands, in words behind the head: two bits, so that a look-up need not know the kind.
 const KEY_SHIFT: u32 = 6;
 const KEY_WORDS: u32 = 0b11;

@@ -144,7 +144,7 @@ impl Db {
         self.keys.find_noted(self.tag(key.hash), |entry| entry.is_key(key.bytes))
     }
 
-    /// As [`look_up`](Db::look_up); `met` is called before the first look at an entry.
+    /// As [`look_up`](Db::look_up); `met` is called before each look at an entry.
     #[inline(always)]
     pub(crate) fn look_up_meeting(&self, key: Key<'_>, mut met: impl FnMut()) -> Option<(&Entry, &Note)> {
         self.keys.find_noted(self.tag(key.hash), |entry| {

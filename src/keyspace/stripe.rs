@@ -1,5 +1,6 @@
 //! Which stripe a thread has to itself, from its first count to its end: a place that it writes to without a locked
-//! instruction, and without taking a cache line from other threads.
+//! instruction, and without taking a cache line from other threads. No two threads have the same one at the same time,
+//! which a lock relies on, too (`store/cell/bias.rs`).
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -32,7 +32,12 @@ use parking_lot::lock_api::{RawRwLock as _, RawRwLockTimed as _};
 use bias::{Bias, Visit};
 
 use super::lock::{LockMode, Overdue, ShardSet};
-use crate::keyspace::{Shard, Shards};
+use crate::keyspace::{Shard, Shards, stripe};
+
+/// How long a caller who may hold other shards waits for readers without the lock, and one who has time: some
+/// microseconds, and a millisecond, which it sleeps.
+const TURNS: u32 = 100;
+const PATIENT_TURNS: u32 = 215;
 
 /// A shard and its lock, on cache lines of its own.
 #[repr(align(128))]
@@ -53,6 +58,11 @@ const _: () = {
 // has that for writing.
 unsafe impl Sync for Cell {}
 
+/// Asks the system for what reads without the lock need: at the first store of a process, not in the middle of its reads.
+pub(super) fn prepare() {
+    sync::has_heavy_barrier();
+}
+
 impl Cell {
     pub(super) fn new(shard: Shard) -> Cell {
         Cell {
@@ -63,10 +73,10 @@ impl Cell {
         }
     }
 
-    /// The shard to read from, if nobody writes. Where nobody has written for a while, the lock is left alone. The stripe
-    /// is this thread's own.
+    /// The shard to read from, if nobody writes. Where nobody has written for a while, the lock is left alone.
     #[inline]
-    pub(super) fn try_read(&self, stripe: usize) -> Option<Reading<'_>> {
+    pub(super) fn try_read(&self) -> Option<Reading<'_>> {
+        let stripe = stripe::own();
         let visit = self.bias.visit(stripe);
         if visit.is_none() {
             if !self.lock.try_lock_shared() {
@@ -74,7 +84,18 @@ impl Cell {
             }
             self.bias.count_read();
         }
-        Some(Reading { cell: self, visit, this_thread: PhantomData })
+        Some(Reading { cell: self, visit, stripe, this_thread: PhantomData })
+    }
+
+    /// Lets the readers without the lock end, for a caller who has it for writing; it is gone if the answer is false.
+    #[inline]
+    fn admit_writer(&self, turns: u32) -> bool {
+        let is_alone = self.bias.revoke(turns);
+        if !is_alone {
+            // SAFETY: (8) the caller has just locked it, and has not noted that anywhere.
+            unsafe { self.lock.unlock_exclusive() }
+        }
+        is_alone
     }
 
     #[inline]
@@ -92,7 +113,16 @@ pub(super) struct Reading<'s> {
     cell: &'s Cell,
     /// `None` if the lock was taken.
     visit: Option<Visit>,
+    stripe: usize,
     this_thread: PhantomData<*const ()>,
+}
+
+impl Reading<'_> {
+    /// This thread's.
+    #[inline]
+    pub(super) fn stripe(&self) -> usize {
+        self.stripe
+    }
 }
 
 impl Deref for Reading<'_> {
@@ -164,7 +194,7 @@ impl<C: Deref<Target = [Cell]>> Locked<C> {
     /// Locks one more shard if nobody holds it against that. The caller must not have it already, which answers false.
     #[inline]
     pub(super) fn try_add(&mut self, index: usize) -> bool {
-        self.add(index, RawRwLock::try_lock_shared, RawRwLock::try_lock_exclusive)
+        self.add(index, RawRwLock::try_lock_shared, RawRwLock::try_lock_exclusive, TURNS)
     }
 
     /// As [`try_add`](Locked::try_add), waiting for at most this long.
@@ -173,6 +203,7 @@ impl<C: Deref<Target = [Cell]>> Locked<C> {
             index,
             |lock| lock.try_lock_shared_for(patience),
             |lock| lock.try_lock_exclusive_for(patience),
+            PATIENT_TURNS,
         )
     }
 
@@ -182,6 +213,7 @@ impl<C: Deref<Target = [Cell]>> Locked<C> {
         index: usize,
         try_shared: impl FnOnce(&RawRwLock) -> bool,
         try_exclusive: impl FnOnce(&RawRwLock) -> bool,
+        turns: u32,
     ) -> bool {
         let cell = &self.cells[index];
         if self.set.contains(index) {
@@ -189,12 +221,9 @@ impl<C: Deref<Target = [Cell]>> Locked<C> {
         }
         let is_mine = match self.mode {
             LockMode::Read => try_shared(&cell.lock),
-            LockMode::Write => try_exclusive(&cell.lock),
+            LockMode::Write => try_exclusive(&cell.lock) && cell.admit_writer(turns),
         };
         if is_mine {
-            if self.mode == LockMode::Write {
-                cell.bias.revoke();
-            }
             self.set.add(index);
         }
         is_mine

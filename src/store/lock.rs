@@ -1,5 +1,6 @@
 //! Which shards a caller locks, in which order, and for how long it waits. Nothing else in the crate takes a lock of
-//! a shard.
+//! a shard. A reader of one shard may come in without its lock (see `cell.rs`), which to others is the same as a lock for
+//! reading.
 //!
 //! # Why no two callers wait for each other for ever
 //!
@@ -21,14 +22,14 @@ use std::time::Duration;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::blocked::Leftover;
-use super::cell::{Borrowed, Cell, Locked, Reading};
+use super::cell::{Borrowed, Cell, Locked, Reading, prepare};
 use super::events::Events;
 use super::inbox::{Inbox, MOST_BYTES};
 use super::monitor::Monitors;
 use super::pubsub::Pubsub;
 use super::{Clients, Settings, SlowLog};
 use crate::error::{Error, Result};
-use crate::keyspace::{Access, Ctx, Effects, Key, Served, Shard, Space, Stats, Text, Turn, audience, stripe};
+use crate::keyspace::{Access, Ctx, Effects, Key, Served, Shard, Space, Stats, Text, Turn, audience};
 
 /// How long a waiting caller sleeps before it looks whether the holder is overdue.
 const PATIENCE: Duration = Duration::from_millis(5);
@@ -179,6 +180,7 @@ impl Inner {
     pub(super) fn new(mut space: Space) -> Inner {
         let pubsub = Arc::new(Pubsub::default());
         space.receivers = Some(Arc::<Pubsub>::clone(&pubsub));
+        prepare();
         let cells = (0..space.shards()).map(|_| Cell::new(Shard::new(space.databases))).collect();
         Inner {
             cells,
@@ -255,10 +257,11 @@ impl Inner {
         op: impl FnOnce(&mut Ctx<'_>) -> Result<R>,
     ) -> Result<R> {
         if mode == LockMode::Read
-            && let Some(shard) = self.cells[index].try_read(stripe::own())
+            && let Some(shard) = self.cells[index].try_read()
         {
             let result = op(&mut Ctx::new(&self.space, Access::Read(index, &shard), turn));
             if turn.effects.is_some() {
+                // Who waits is served by writers: a reader's locks are not needed for that.
                 self.settle(&mut self.none_locked(mode), turn);
                 drop(shard);
                 self.settle_unlocked(turn);
@@ -282,9 +285,8 @@ impl Inner {
         if self.space.has_audience() {
             return None;
         }
-        let stripe = stripe::own();
-        let shard = self.cells[self.space.shard(key.hash)].try_read(stripe)?;
-        Some(Glance { space: &self.space, shard, db, stripe })
+        let shard = self.cells[self.space.shard(key.hash)].try_read()?;
+        Some(Glance { space: &self.space, shard, db })
     }
 
     #[inline]
@@ -471,14 +473,13 @@ pub(crate) struct Glance<'s> {
     space: &'s Space,
     shard: Reading<'s>,
     db: usize,
-    stripe: usize,
 }
 
 impl Glance<'_> {
     /// The text of a key of the shard, if that is all there is to it ([`Space::glance`]).
     #[inline(always)]
     pub(crate) fn text(&self, key: Key<'_>) -> Option<Option<Text<'_>>> {
-        self.space.glance(&self.shard, self.db, key, self.stripe)
+        self.space.glance(&self.shard, self.db, key, self.shard.stripe())
     }
 }
 

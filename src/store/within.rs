@@ -1,6 +1,6 @@
 //! [`Transaction`]: a store handle whose operations run on shards that a transaction holds.
 //!
-//! The typed methods of [`Store`] reach keys by four ways (`read_key`, `write_key`, `with_keys`, `with_all`). The handle
+//! The typed methods of [`Store`] reach keys by five ways (`read`, `read_key`, `write_key`, `with_keys`, `with_all`). The handle
 //! of a transaction sends these to the shards that it holds, so all typed methods work in it and none is written twice.
 //! The locks are shared with the handle because a handle may be cloned and outlive the transaction; afterwards it answers
 //! an error.

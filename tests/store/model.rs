@@ -85,19 +85,30 @@ impl Cell {
     }
 
     #[allow(unsafe_code, reason = "loom watches over it")]
-    fn write(&self) {
+    fn try_write(&self, turns: u32) -> bool {
         let _lock = self.lock.write().unwrap();
-        self.bias.revoke();
-        // SAFETY: loom fails if it is not so.
-        self.value.with_mut(|value| unsafe { *value += 1 });
+        let is_alone = self.bias.revoke(turns);
+        if is_alone {
+            // SAFETY: loom fails if it is not so.
+            self.value.with_mut(|value| unsafe { *value += 1 });
+        }
+        is_alone
+    }
+
+    fn write(&self) {
+        while !self.try_write(u32::MAX) {}
     }
 
     /// Reads until the bias is on.
     fn biased() -> Arc<Cell> {
         let cell = Arc::new(Cell::new());
-        let reads: Vec<_> = (0..3).map(|_| cell.read(0)).collect();
-        assert_eq!(reads, [(0, false), (0, false), (0, true)]);
+        cell.turn_on();
         cell
+    }
+
+    fn turn_on(&self) {
+        let reads: Vec<_> = (0..3).map(|_| self.read(0).1).collect();
+        assert_eq!(reads, [false, false, true]);
     }
 }
 
@@ -162,5 +173,51 @@ fn two_writers_and_a_reader_get_past_each_other() {
         cell.write();
         threads.into_iter().for_each(|thread| thread.join().unwrap());
         assert_eq!(cell.read(0).0, 2);
+    });
+}
+
+#[test]
+fn a_writer_who_gives_up_leaves_the_value_alone_and_the_next_one_waits() {
+    explore(|| {
+        let cell = Cell::biased();
+        let reader = {
+            let cell = Arc::clone(&cell);
+            thread::spawn(move || cell.read(1).0)
+        };
+        let first = u32::from(cell.try_write(0));
+        cell.write();
+        assert!([0, first, first + 1].contains(&reader.join().unwrap()));
+        assert_eq!(cell.read(0).0, first + 1);
+    });
+}
+
+#[test]
+fn a_bias_that_is_turned_on_between_two_tries_of_a_writer_lets_nobody_in_beside_him() {
+    explore(|| {
+        let cell = Cell::biased();
+        let reader = {
+            let cell = Arc::clone(&cell);
+            thread::spawn(move || (0..3).map(|_| cell.read(1).0).collect::<Vec<_>>())
+        };
+        let first = u32::from(cell.try_write(0));
+        cell.read(0);
+        cell.read(0);
+        cell.write();
+        assert!(reader.join().unwrap().is_sorted());
+        assert_eq!(cell.read(0).0, first + 1);
+    });
+}
+
+#[test]
+fn a_reader_who_has_gone_on_to_another_cell_has_left_the_first() {
+    explore(|| {
+        let cells = [Cell::biased(), Cell::biased()];
+        let reader = {
+            let cells = cells.clone();
+            thread::spawn(move || cells.map(|cell| cell.read(1).0))
+        };
+        cells[0].write();
+        let [first, second] = reader.join().unwrap();
+        assert!(first <= 1 && second == 0);
     });
 }

@@ -306,6 +306,34 @@ fn many_reads_between_rare_writes_see_whole_values() {
 }
 
 #[test]
+fn a_view_that_waits_for_readers_ends_though_writers_wait_for_it() {
+    within_a_minute(|| {
+        let store = Store::builder().shards(64).build();
+        let keys: Vec<String> = (0..200).map(|number| number.to_string()).collect();
+        let values: Vec<_> = keys.iter().map(|key| (key, "value")).collect();
+        store.mset(&values).unwrap();
+        for _ in 0..5_000 {
+            store.get(&keys[0]).unwrap();
+        }
+        let (go_on, may_go_on) = channel();
+        std::thread::scope(|scope| {
+            let seen = store.view(&keys[0], |seen| {
+                // The writer must keep neither this shard nor the others from readers while it waits for this one.
+                scope.spawn(|| store.mset(&values).unwrap());
+                scope.spawn(|| {
+                    std::thread::sleep(Duration::from_millis(20));
+                    assert!(keys.iter().all(|key| store.get(key).unwrap().is_some()));
+                    go_on.send(()).unwrap();
+                });
+                may_go_on.recv().unwrap();
+                seen.is_some()
+            });
+            assert!(seen.unwrap());
+        });
+    });
+}
+
+#[test]
 fn a_writer_waits_until_a_view_is_over() {
     within_a_minute(|| {
         let store = Store::builder().shards(1).build();

@@ -17,7 +17,7 @@
 //! 1. A bias is turned on while its lock is taken for reading, and off while it is taken for writing.
 //! 2. A writer does not go on before the bias is off and no mark names it.
 //! 3. A mark is written by its own thread only, and names one bias at most.
-//! 4. While a bias is on, its count of reads is not 0.
+//! 4. While a bias is on, and while a mark names it, its count of reads is not 0.
 //!
 //! What it is made of comes from the module above, so that a model checker can run this file on its own parts.
 
@@ -29,7 +29,8 @@ use super::sync::{
 /// Whether readers of a lock may come in without taking it.
 pub(super) struct Bias {
     is_on: AtomicBool,
-    /// Reads under the lock since the last write, up to [`READS`]; readers who count at the same time lose some.
+    /// Reads since the last write that [`count_read`](Bias::count_read) was told of, up to [`READS`]; readers who count at
+    /// the same time lose some.
     reads: AtomicU32,
 }
 
@@ -56,7 +57,8 @@ impl Bias {
         }
         // A thread that is visiting already takes the lock.
         let mark = mark_of(stripe).filter(|mark| mark.load(Ordering::Relaxed) == 0)?;
-        mark.store(self.name(), Ordering::Relaxed);
+        // Releases what the visit before this one read: its writer may see this name instead of the end of that visit.
+        mark.store(self.name(), Ordering::Release);
         light_barrier();
         let visit = Visit(mark);
         // Acquires what writers had changed before the bias was turned on.
@@ -69,7 +71,7 @@ impl Bias {
         let reads = self.reads.load(Ordering::Relaxed);
         if reads < READS {
             self.reads.store(reads + 1, Ordering::Relaxed);
-        } else {
+        } else if !self.is_on.load(Ordering::Relaxed) {
             self.turn_on();
         }
     }
@@ -81,29 +83,35 @@ impl Bias {
         }
     }
 
-    /// Waits until nobody reads any more, and lets nobody in, for a caller who has taken the lock for writing.
+    /// Lets nobody in any more, and waits for those who are in, for a caller who has taken the lock for writing. If
+    /// somebody stays longer than so many turns of waiting, the answer is false: then the caller must release the
+    /// lock and change nothing.
     #[inline]
-    pub(super) fn revoke(&self) {
-        if self.reads.load(Ordering::Relaxed) != 0 {
-            self.reads.store(0, Ordering::Relaxed);
-            if self.is_on.load(Ordering::Relaxed) {
-                self.turn_off();
-            }
-        }
+    pub(super) fn revoke(&self, turns: u32) -> bool {
+        self.reads.load(Ordering::Relaxed) == 0 || self.end_visits(turns)
     }
 
     #[cold]
-    fn turn_off(&self) {
-        self.is_on.store(false, Ordering::Relaxed);
-        heavy_barrier();
+    fn end_visits(&self, turns: u32) -> bool {
+        if self.is_on.load(Ordering::Relaxed) {
+            self.is_on.store(false, Ordering::Relaxed);
+            heavy_barrier();
+        }
         for mark in marks() {
-            let mut turns = 0;
+            let mut turn = 0;
             // Acquires the end of the visit: what it read may be changed now.
             while mark.load(Ordering::Acquire) == self.name() {
-                wait(turns);
-                turns += 1;
+                if turn == turns {
+                    // Not 0, so that the next writer looks again.
+                    self.reads.store(1, Ordering::Relaxed);
+                    return false;
+                }
+                wait(turn);
+                turn += 1;
             }
         }
+        self.reads.store(0, Ordering::Relaxed);
+        true
     }
 }
 

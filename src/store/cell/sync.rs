@@ -34,8 +34,8 @@ pub(super) fn light_barrier() {
 
 /// Lets a writer's readers finish, who are done within a microsecond unless they were interrupted, or show the value to
 /// a caller's function.
-pub(super) fn wait(turns: u32) {
-    match turns {
+pub(super) fn wait(turn: u32) {
+    match turn {
         0..100 => std::hint::spin_loop(),
         100..200 => std::thread::yield_now(),
         _ => std::thread::sleep(Duration::from_micros(50)),
@@ -44,27 +44,35 @@ pub(super) fn wait(turns: u32) {
 
 #[cfg(target_os = "linux")]
 mod membarrier {
-    use std::sync::OnceLock;
-    use std::sync::atomic::{Ordering, fence};
+    use std::sync::atomic::{AtomicU8, Ordering, fence};
     use std::time::Duration;
 
     use rustix::thread::{MembarrierCommand, membarrier};
 
-    /// Whether the system has the barrier. Asked for once: a process says beforehand that it wants to use it.
+    const UNKNOWN: u8 = 0;
+    const THERE: u8 = 1;
+    const MISSING: u8 = 2;
+    static STATE: AtomicU8 = AtomicU8::new(UNKNOWN);
+
+    /// Whether the system has the barrier. The first call says to the system that the process wants to use it.
     pub(crate) fn has_heavy_barrier() -> bool {
-        static IS_THERE: OnceLock<bool> = OnceLock::new();
-        *IS_THERE.get_or_init(|| {
+        if STATE.load(Ordering::Relaxed) == UNKNOWN {
             let register = membarrier(MembarrierCommand::RegisterPrivateExpedited);
-            register.and_then(|()| membarrier(MembarrierCommand::PrivateExpedited)).is_ok()
-        })
+            let is_there = register.and_then(|()| membarrier(MembarrierCommand::PrivateExpedited)).is_ok();
+            let state = if is_there { THERE } else { MISSING };
+            // Who found it missing meanwhile is right.
+            let _ = STATE.compare_exchange(UNKNOWN, state, Ordering::Relaxed, Ordering::Relaxed);
+        }
+        STATE.load(Ordering::Relaxed) == THERE
     }
 
     /// A barrier on every thread of the process.
     pub(crate) fn heavy_barrier() {
         fence(Ordering::SeqCst);
         if membarrier(MembarrierCommand::PrivateExpedited).is_err() {
-            // It was there before, so a sandbox was closed meanwhile. Processors write what they have stored within
-            // microseconds.
+            // It was there before: a sandbox was closed meanwhile, or the system is out of memory. No bias is turned on
+            // any more. Those that are on: processors write what they have stored within microseconds.
+            STATE.store(MISSING, Ordering::Relaxed);
             std::thread::sleep(Duration::from_millis(1));
         }
         fence(Ordering::SeqCst);
