@@ -58,11 +58,6 @@ const _: () = {
 // has that for writing.
 unsafe impl Sync for Cell {}
 
-/// Asks the system for what reads without the lock need: at the first store of a process, not in the middle of its reads.
-pub(super) fn prepare() {
-    sync::has_heavy_barrier();
-}
-
 impl Cell {
     pub(super) fn new(shard: Shard) -> Cell {
         Cell {

@@ -22,7 +22,7 @@ use std::time::Duration;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::blocked::Leftover;
-use super::cell::{Borrowed, Cell, Locked, Reading, prepare};
+use super::cell::{Borrowed, Cell, Locked, Reading};
 use super::events::Events;
 use super::inbox::{Inbox, MOST_BYTES};
 use super::monitor::Monitors;
@@ -180,7 +180,6 @@ impl Inner {
     pub(super) fn new(mut space: Space) -> Inner {
         let pubsub = Arc::new(Pubsub::default());
         space.receivers = Some(Arc::<Pubsub>::clone(&pubsub));
-        prepare();
         let cells = (0..space.shards()).map(|_| Cell::new(Shard::new(space.databases))).collect();
         Inner {
             cells,

@@ -54,7 +54,9 @@ mod membarrier {
     const MISSING: u8 = 2;
     static STATE: AtomicU8 = AtomicU8::new(UNKNOWN);
 
-    /// Whether the system has the barrier. The first call says to the system that the process wants to use it.
+    /// Whether the system has the barrier. The first call says to the system that the process wants to use it, which takes
+    /// some ten milliseconds if it has several threads: no store asks before it is read often, since short tests of a
+    /// program have a store and a process each.
     pub(crate) fn has_heavy_barrier() -> bool {
         if STATE.load(Ordering::Relaxed) == UNKNOWN {
             let register = membarrier(MembarrierCommand::RegisterPrivateExpedited);
