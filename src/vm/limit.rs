@@ -170,6 +170,8 @@ pub(super) struct Watch {
     calls_between: u32,
     pub(super) stop: Option<Stop>,
     overdue: bool,
+    /// Bytes that [`ends_within`] refused last: Lua 5.4 asks for the same again after a collection.
+    refused: usize,
 }
 
 impl Watch {
@@ -185,6 +187,7 @@ impl Watch {
             calls_between: FIRST_CALLS,
             stop: None,
             overdue: false,
+            refused: 0,
         }
     }
 
@@ -197,6 +200,7 @@ impl Watch {
         self.calls_between = FIRST_CALLS;
         self.stop = None;
         self.overdue = false;
+        self.refused = 0;
     }
 
     /// Whether this call of a command should look at the clock.
@@ -324,10 +328,11 @@ pub(super) unsafe fn ends_within(core: *mut Core, bytes: usize) -> bool {
     unsafe {
         let watch = &raw mut (*core).watch;
         if (*watch).limit.is_none() || (*watch).stop.is_some() {
-            return false;
+            return (*watch).refused == bytes;
         }
         // What the script waited for others does not count; that is known after a look.
         if caught(|| look(core)).flatten().is_some() {
+            (*watch).refused = bytes;
             return true;
         }
         let (Some(limit), Some(started)) = ((*watch).limit, (*watch).started) else { return false };
@@ -340,6 +345,7 @@ pub(super) unsafe fn ends_within(core: *mut Core, bytes: usize) -> bool {
             return false;
         }
         (*watch).stop = Some(Stop::TimeLimit);
+        (*watch).refused = bytes;
         true
     }
 }

@@ -821,7 +821,7 @@ fn a_step_that_fills_memory_past_the_time_limit_is_not_begun() {
     let mut vm = Vm::new(usize::MAX, Server::Any).unwrap();
     // To fill so much takes a quarter of a second by far; whoever begins it has the memory afterwards.
     let limits = Limits { time: Some(100_000_000), reply: usize::MAX };
-    let source = "for i = 1, 10000 do end return #string.rep('x', 2^31 - 16)";
+    let source = "for i = 1, 10000 do end return #string.rep('x', 2^31 - 1024)";
     let result = run_with(&mut vm, &mut Fake::new(), source, limits);
     assert!(matches!(result, Err(Failure::OutOfTime)), "{result:?}");
     assert!(vm.memory() < 1 << 20, "{} bytes", vm.memory());
